@@ -1,0 +1,94 @@
+/**
+ * What the routes need from the member behind them; nothing more.
+ *
+ * Owns: the port that `src/musterd.ts` fills from the replica and that tests fill with a fake. Answers come by callback,
+ * not promise: the write path spends one closure per request.
+ */
+import type { MemberJson, StoreStatsJson } from '../api.ts'
+import type { Command } from '../store/command.ts'
+import type { Outcome } from '../store/event.ts'
+import type { Keyspace } from '../store/keyspace.ts'
+import type { WatchHub } from '../store/watch.ts'
+
+/** The world got in the way; see `replica/ports.ts` for what each code promises. */
+export interface Refusal {
+  readonly ok: false
+  readonly condition:
+    | 'MUSTER_NO_LEADER'
+    | 'MUSTER_TIMEOUT'
+    | 'MUSTER_TIMEOUT_LEADER_LOST'
+    | 'MUSTER_TIMEOUT_CONNECTION_LOST'
+    | 'MUSTER_OVERLOADED'
+    | 'MUSTER_STOPPED'
+}
+
+/** What a write ends in: the store's answer, or a condition of the world. Tell them apart by `'condition' in answer`. */
+export type WriteAnswer = Outcome | Refusal
+
+/** The store as routes see it. The objects may be replaced when a snapshot is installed: never keep them. */
+export interface StoreView {
+  readonly tree: Keyspace
+  readonly watchers: WatchHub
+  readonly storeIndex: number
+  countGet(ok: boolean): void
+}
+
+export interface SelfStats {
+  readonly name: string
+  readonly id: string
+  readonly state: 'StateLeader' | 'StateFollower' | 'StateCandidate' | 'StatePreCandidate'
+  readonly startWallMs: number
+  /** Empty before the first election. */
+  readonly leader: string
+  readonly leaderSinceWallMs: number
+  readonly recvAppendRequestCnt: number
+  readonly sendAppendRequestCnt: number
+  readonly recvPkgRate: number
+  readonly recvBandwidthRate: number
+  readonly sendPkgRate: number
+  readonly sendBandwidthRate: number
+}
+
+export interface FollowerStats {
+  readonly id: string
+  /** Seconds. */
+  readonly latency: {
+    readonly current: number
+    readonly average: number
+    readonly standardDeviation: number
+    readonly minimum: number
+    readonly maximum: number
+  }
+  readonly fail: number
+  readonly success: number
+}
+
+/** The member behind the routes. */
+export interface MemberPort {
+  /** Lower-case hex without leading zeros. */
+  readonly clusterId: string
+  readonly memberId: string
+  readonly store: StoreView
+  /** Committed raft index and term, for the `X-Raft-` headers. */
+  readonly raftIndex: number
+  readonly raftTerm: number
+  /** The replicated clock as this member knows it now, for the remaining `ttl` of a node. Milliseconds. */
+  clockNowMs(): number
+  /** Wall time, for `expiration`. Milliseconds. */
+  wallNowMs(): number
+  /** Proposes a command. `done` is called exactly once, maybe before this returns (when refused at once). */
+  write(command: Command, done: (answer: WriteAnswer) => void): void
+  /** Calls `done` once the store may be read linearizably (undefined), or with what got in the way. */
+  quorumRead(done: (refusal: Refusal | undefined) => void): void
+  members(): readonly MemberJson[]
+  /** Id of the leader, or undefined during an election. */
+  leader(): string | undefined
+  /** Whether a leader is known and reachable; for `/health`. */
+  healthy(done: (ok: boolean) => void): void
+  selfStats(): SelfStats
+  /** Per follower, when this member leads; else undefined. */
+  leaderStats(): readonly FollowerStats[] | undefined
+  storeStats(): StoreStatsJson
+  /** Metrics in Prometheus text form. */
+  metricsText(): Promise<string>
+}
