@@ -1,0 +1,61 @@
+/**
+ * Which tests run when, and how many at once.
+ *
+ * Four groups: `unit` (everything in memory or on one socket), `sim` (the simulator), `e2e` (real processes, short) and
+ * `long` (files named `*.long.test.ts`, which CI and `npm run test:e2e` run). Groups follow each other and the files of
+ * `e2e` and `long` run one at a time, because they measure time on a machine that they would otherwise share.
+ */
+import { defineConfig } from 'vitest/config'
+
+const LONG = 'tests/**/*.long.test.ts'
+
+export default defineConfig({
+  test: {
+    maxWorkers: 2,
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'unit',
+          include: ['tests/**/*.test.ts'],
+          exclude: [LONG, 'tests/sim/**', 'tests/e2e/**'],
+          testTimeout: 20_000,
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'sim',
+          include: ['tests/sim/**/*.test.ts'],
+          exclude: [LONG],
+          testTimeout: 900_000,
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'e2e',
+          include: ['tests/e2e/**/*.test.ts'],
+          exclude: [LONG],
+          testTimeout: 120_000,
+          hookTimeout: 60_000,
+          fileParallelism: false,
+          sequence: { groupOrder: 2 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'long',
+          include: [LONG],
+          testTimeout: 900_000,
+          hookTimeout: 60_000,
+          fileParallelism: false,
+          sequence: { groupOrder: 3 },
+        },
+      },
+    ],
+  },
+})
