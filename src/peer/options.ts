@@ -1,0 +1,121 @@
+/**
+ * What the peer layer is given: identity, limits, and the ports it fills or calls.
+ *
+ * Owns: the shapes and the default limits. Leaves to others: where the values come from (`config/`, `musterd.ts`).
+ */
+import type { InstallSnapshot } from '../raft/message.ts'
+import type { MemberId } from '../raft/types.ts'
+import type { Clock, Log, PeerEvents } from '../replica/ports.ts'
+
+/** Who we are; compared in every handshake. */
+export interface PeerIdentity {
+  /** Lower-case hex without leading zeros. */
+  readonly clusterId: string
+  readonly memberId: MemberId
+  /** Cluster-scoped settings: all members must have the same. Milliseconds. */
+  readonly heartbeatMs: number
+  readonly electionMs: number
+}
+
+/** Every bound of the peer layer. */
+export interface PeerLimits {
+  /** Largest frame in either direction, bytes. Longer ones sent are dropped, longer ones received close the stream. */
+  readonly frameBytesMax: number
+  /** Bytes waiting for one remote's socket. Full: further messages are dropped and `unreachable` is reported. */
+  readonly sendQueueBytesMax: number
+  /** How often each end of a stream says that it is there, milliseconds. */
+  readonly keepAliveMs: number
+  /** A stream on which nothing was heard for this long is closed, milliseconds. A multiple of `keepAliveMs`. */
+  readonly keepAliveTimeoutMs: number
+  /** One attempt to dial: connecting and the answer to the handshake, milliseconds. */
+  readonly dialTimeoutMs: number
+  /** Back-off between rounds of dialling: doubles from the first to the last, with jitter. Milliseconds. */
+  readonly backoffMsMin: number
+  readonly backoffMsMax: number
+  /** A stream that lived for less than this is redialled with back-off, not at once. Milliseconds. */
+  readonly settledMs: number
+  /** A snapshot stream on which no byte moved for this long is aborted, milliseconds. */
+  readonly snapshotIdleMs: number
+  /** Connections to one peer URL. Further ones are closed at once. */
+  readonly connectionsMax: number
+  /** Time for a stranger to send its request head, milliseconds. */
+  readonly requestHeadMs: number
+  /** Closing waits this long for queued bytes to leave before sockets are destroyed, milliseconds. */
+  readonly closeMs: number
+}
+
+export const PEER_LIMITS: PeerLimits = {
+  frameBytesMax: 64 * 1024 * 1024,
+  sendQueueBytesMax: 64 * 1024 * 1024,
+  keepAliveMs: 1_000,
+  keepAliveTimeoutMs: 5_000,
+  dialTimeoutMs: 2_000,
+  backoffMsMin: 50,
+  backoffMsMax: 2_000,
+  settledMs: 1_000,
+  snapshotIdleMs: 30_000,
+  connectionsMax: 256,
+  requestHeadMs: 5_000,
+  closeMs: 500,
+}
+
+/** Given to both the transport and the server. */
+export interface PeerOptions {
+  readonly identity: PeerIdentity
+  readonly events: PeerEvents
+  readonly log: Log
+  readonly clock: Clock
+  /** Uniform in [0, 1); spreads redials. */
+  readonly random: () => number
+  readonly limits: PeerLimits
+}
+
+/** Where a snapshot comes from; filled from `store/snapshot.ts`. */
+export interface SnapshotSource {
+  /**
+   * Opens a view that stands still. `message` is what the core offered; the `offer` that comes back names the view's own
+   * index, which may be later, and is what must be sent ahead of the chunks in its place. The chunks end after the last one; leaving the
+   * iteration early (`return()`) releases the view. Throws when no view can be opened.
+   */
+  open(message: InstallSnapshot): Promise<{ offer: InstallSnapshot; chunks: AsyncIterable<Uint8Array> }>
+}
+
+/** Where a snapshot goes; filled from `store/snapshot.ts` and the replica. */
+export interface SnapshotSink {
+  /**
+   * Keeps the chunks beside the live rows. True: complete, whole, and handed on together with `message`. False, or a
+   * rejection: not kept. `chunks` throws when the stream breaks; nothing may be kept of it then.
+   */
+  stage(from: MemberId, message: InstallSnapshot, chunks: AsyncIterable<Uint8Array>): Promise<boolean>
+}
+
+/** Options of the socket to a remote, as of `net.connect` and `tls.connect`: certificates, server name. */
+export type ConnectOptions = Readonly<Record<string, unknown>>
+
+export interface PeerTransportOptions extends PeerOptions {
+  readonly snapshotSource: SnapshotSource
+  /** `by` refused us because we were removed from the cluster. May come more than once, from more than one member. */
+  removed(by: MemberId): void
+  readonly connect?: ConnectOptions
+}
+
+/** A member as the peer listener shows it at `/members`. */
+export interface ListedMember {
+  readonly id: MemberId
+  readonly name: string
+  readonly peerURLs: readonly string[]
+  readonly clientURLs: readonly string[]
+}
+
+/** Certificates for listening, as of `tls.createServer`. */
+export type TlsOptions = Readonly<Record<string, unknown>>
+
+export interface PeerServerOptions extends PeerOptions {
+  readonly snapshotSink: SnapshotSink
+  isMember(id: MemberId): boolean
+  isRemoved(id: MemberId): boolean
+  members(): readonly ListedMember[]
+  /** Body of GET `/version`, JSON text. */
+  version(): string
+  readonly tls?: TlsOptions
+}
