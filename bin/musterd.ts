@@ -1,0 +1,77 @@
+#!/usr/bin/env node
+/**
+ * The server's command: read the options, start the member, stop it on signals.
+ *
+ * Owns: the process: its arguments, standard streams, signals and exit status. Imports the rest only after the runtime was
+ * found fit, so that an old Node.js gets a sentence and not a stack.
+ */
+import process from 'node:process'
+
+/** How long a stop may take before the process ends anyway. Supervisors commonly kill after 10 s. */
+const STOP_MS_MAX = 5_000
+
+checkRuntime()
+
+const { loadConfig } = await import('../src/config/load.ts')
+const loaded = loadConfig(process.argv.slice(2), process.env)
+if ('exit' in loaded) {
+  process.stdout.write(loaded.exit.stdout ?? '')
+  process.stderr.write(loaded.exit.stderr ?? '')
+  process.exit(loaded.exit.code)
+}
+const { config, warnings } = loaded
+
+const { createLog } = await import('../src/log.ts')
+const { log, flush } = createLog({
+  level: config.logLevel,
+  format: config.logFormat,
+  descriptor: process.stderr.fd,
+  colours: process.stderr.isTTY && process.env['NO_COLOR'] === undefined,
+})
+process.on('exit', flush)
+for (const warning of warnings) log.warn(warning)
+
+const { startMember } = await import('../src/musterd.ts')
+const member = await startMember(config, log).catch(fail)
+
+let stopping = false
+process.on('SIGTERM', stop)
+process.on('SIGINT', stop)
+
+const serves = `clients at ${member.clientUrls.join(', ')} and members at ${member.peerUrls.join(', ')}`
+process.stdout.write(
+  `musterd is ready: member "${config.name}" (${member.memberId}) of cluster ${member.clusterId} serves ${serves}\n`,
+)
+
+const fatal = await member.finished
+if (fatal !== undefined) fail(fatal)
+if (!stopping) process.exit(0)
+
+/** The first signal stops in order; the second one ends at once. */
+function stop(signal: NodeJS.Signals): void {
+  if (stopping) process.exit(1)
+  stopping = true
+  log.info({ signal }, 'stopping')
+  setTimeout(() => {
+    process.stderr.write(`musterd: gave up stopping in order after ${STOP_MS_MAX} ms\n`)
+    process.exit(1)
+  }, STOP_MS_MAX)
+  member.stop().then(() => process.exit(0), fail)
+}
+
+/** A condition that ends the process: one sentence, no stack. Anything else is a fault of ours and keeps its stack. */
+function fail(error: unknown): never {
+  const known = error instanceof Error && 'code' in error && String(error.code).startsWith('MUSTER_')
+  const text = known ? error.message : error instanceof Error ? (error.stack ?? error.message) : String(error)
+  flush()
+  process.stderr.write(`musterd: ${text}\n`)
+  process.exit(1)
+}
+
+function checkRuntime(): void {
+  const wanted = 24
+  const major = Number(process.versions.node.split('.', 1)[0])
+  if (major >= wanted) return
+  process.stderr.write(`musterd: needs Node.js ${wanted} or newer, this is ${process.versions.node}\n`)
+  process.exit(1)
+}

@@ -1,0 +1,60 @@
+/**
+ * The text of `docs/options.md`: every option, and every flag of etcd that is ignored, renamed or refused.
+ */
+import { shownDefault } from '../src/config/command-line.ts'
+import { OBSOLETE_FLAGS, type ObsoleteFlag } from '../src/config/obsolete.ts'
+import { OPTION_ROWS, type Option, variableOf } from '../src/config/options.ts'
+
+const INTRODUCTION = `# Options of musterd
+
+Made from the table in \`src/config/options.ts\` by \`npm run fix\`: change it there.
+
+Each option can be given as a flag (\`--name x\`, \`--name=x\`, or with one dash as in Go), as a \`MUSTER_\` variable or as
+an \`ETCD_\` variable. A flag comes before a \`MUSTER_\` variable, that before an \`ETCD_\` variable, and that before the
+default. Empty variables count as not set; unknown ones with these prefixes are reported and ignored.
+
+A word that is no known flag, or a value that cannot be read, ends the process with status 2 (1 when it came from a
+variable); a value that breaks a rule ends it with status 1. Either way there is one sentence on standard error.
+`
+
+export function renderOptionsPage(): string {
+  const groups = [...new Set(OPTION_ROWS.map(([, option]) => option.group))]
+  const sections = groups.map((group) => {
+    const rows = OPTION_ROWS.filter(([, option]) => option.group === group)
+    return `## ${group}\n\n${rows.map(([, option]) => renderOption(option)).join('\n')}`
+  })
+  return `${INTRODUCTION}\n${sections.join('\n')}\n${renderObsolete()}`
+}
+
+function renderOption(option: Option): string {
+  const { flag, placeholder, unit, min, max, choices, scope, help } = option
+  const lines = [
+    `### \`--${flag} ${placeholder}\``,
+    '',
+    help,
+    '',
+    `- Variables: \`${variableOf(flag, 'MUSTER_')}\`, \`${variableOf(flag, 'ETCD_')}\``,
+    `- Default: ${shownDefault(option)}`,
+  ]
+  if (choices !== undefined) lines.push(`- One of: ${choices.join(', ')}`)
+  if (min !== undefined && max !== undefined) lines.push(`- Range: ${min} to ${max} ${unit ?? ''}`.trimEnd())
+  if (scope === 'cluster')
+    lines.push('- Must be the same on all members; the peer handshake refuses a member that differs')
+  return `${lines.join('\n')}\n`
+}
+
+function renderObsolete(): string {
+  return `## Flags of etcd that are not options of muster
+
+An old command line keeps working as far as that does what its author meant.
+
+${obsoleteTable('ignored', 'Accepted with a warning, without effect', 'Instead')}
+${obsoleteTable('renamed', 'Accepted with a warning, as another option', 'Taken as')}
+${obsoleteTable('refused', 'Refused, because going on would do something else', 'Why')}`
+}
+
+function obsoleteTable(fate: ObsoleteFlag['fate'], title: string, column: string): string {
+  const rows = OBSOLETE_FLAGS.filter((row) => row.fate === fate).sort((a, b) => (a.flag < b.flag ? -1 : 1))
+  const lines = rows.map(({ flag, note }) => `| \`--${flag}\` | ${fate === 'renamed' ? `\`--${note}\`` : note} |`)
+  return `### ${title}\n\n| Flag | ${column} |\n|---|---|\n${lines.join('\n')}\n`
+}
