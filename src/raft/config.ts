@@ -53,7 +53,13 @@ export function checkRaftConfig(config: RaftConfig): void {
   assert(config.heartbeatTicks >= 1, 'heartbeatTicks is at least 1')
   assert(config.electionTicks > config.heartbeatTicks, 'electionTicks is more than heartbeatTicks')
   assert(config.goneTicksMax >= 1 && config.goneTicksMax <= config.electionTicks)
-  for (const bytes of [config.appendBytesMax, config.inflightBytesMax, config.appliedBytesMax, config.uncommittedBytesMax, config.proposeBytesMax]) {
+  for (const bytes of [
+    config.appendBytesMax,
+    config.inflightBytesMax,
+    config.appliedBytesMax,
+    config.uncommittedBytesMax,
+    config.proposeBytesMax,
+  ]) {
     assert(Number.isSafeInteger(bytes) && bytes > 0, 'a limit in bytes is a positive integer')
   }
   assert(config.inflightCountMax >= 1 && config.readsMax >= 1)
