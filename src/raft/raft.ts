@@ -60,6 +60,7 @@ import type {
   MembershipChange,
   Proposal,
   SnapshotMeta,
+  Term,
 } from './types.ts'
 
 export type { ProposeAnswer } from './leader.ts'
@@ -86,6 +87,16 @@ export class Raft {
   /** The replicated clock in whole milliseconds. */
   get clockMs(): number {
     return stampNow(this.#state)
+  }
+
+  /** The present term. */
+  get term(): Term {
+    return this.#state.term
+  }
+
+  /** Up to here the log is committed, as far as this member knows. */
+  get commitIndex(): Index {
+    return this.#state.log.commitIndex
   }
 
   /** One unit of logical time. */
@@ -187,9 +198,14 @@ export class Raft {
     return state.membership
   }
 
-  /** Forgets entries up to `index`, which was applied. Does nothing when they are forgotten already. */
-  compact(index: Index): void {
-    this.#state.log.compact(index)
+  /** Forgets entries up to `index`, which was applied; no effect when they are forgotten already. Returns where the log starts now. */
+  compact(index: Index): SnapshotMeta {
+    const { log, membership } = this.#state
+    log.compact(index)
+    const start = log.compactIndex
+    const term = log.termAt(start)
+    assert(term !== undefined, 'the compaction point is known')
+    return { index: start, term, stampMs: log.stampAt(start), membership }
   }
 
   /** What a snapshot of the tree stands for when everything that was handed out for applying has been applied. */
@@ -316,8 +332,8 @@ export class Raft {
   }
 
   /**
-   * Who is behind is told the present term, if it asked for something; its answers count for nothing. Proposals and
-   * questions of clients are good in any term. Returns whether the message is handed on.
+   * Who is behind is told the present term, if it asked for something; its answers count for nothing. Questions of clients
+   * are good in any term, proposals only in their own. Returns whether the message is handed on.
    */
   #admitEarlierTerm(message: Message): boolean {
     const state = this.#state
@@ -331,10 +347,11 @@ export class Raft {
         replyToVote(state, message.from, false)
         return false
       case 'preVote':
-      case 'propose':
       case 'readIndex':
         return true
       default:
+        // Also proposals: their origin relies on it that what it proposed in a term stands in the log before the first
+        // entry of a later term, or never will; so it may propose again what it then misses (replica/waiters.ts).
         return false
     }
   }

@@ -1,0 +1,128 @@
+/**
+ * The member as the HTTP layer sees it: the replica, its store and its statistics behind `http/ports.ts`.
+ *
+ * Owns: how the replica's words become the API's. Decides nothing.
+ */
+import type { MemberJson, StoreStatsJson } from '../api.ts'
+import type { FollowerStats, MemberPort, Refusal, SelfStats, StoreView, WriteAnswer } from '../http/ports.ts'
+import type { Role } from '../raft/types.ts'
+import type { Replica } from '../replica/replica.ts'
+import type { Command } from '../store/command.ts'
+import { systemClock } from './clock.ts'
+
+const STATES = {
+  follower: 'StateFollower',
+  preCandidate: 'StatePreCandidate',
+  candidate: 'StateCandidate',
+  leader: 'StateLeader',
+} as const satisfies Record<Role, SelfStats['state']>
+
+/** A health check waits this long for a proof that reads are linearizable (API page, section 9). */
+const HEALTH_MS_MAX = 1000
+
+export interface MemberPortOptions {
+  readonly replica: Replica
+  readonly clusterId: string
+  readonly name: string
+  /** The member's metrics in Prometheus text form. */
+  readonly metricsText: () => Promise<string>
+}
+
+/** Builds the port of a running member. */
+export function memberPort(options: MemberPortOptions): MemberPort {
+  return new ReplicaPort(options)
+}
+
+class ReplicaPort implements MemberPort {
+  readonly clusterId: string
+  readonly memberId: string
+  readonly #name: string
+  readonly #replica: Replica
+  readonly #metricsText: () => Promise<string>
+  readonly #startWallMs = systemClock.wallMs()
+
+  constructor(options: MemberPortOptions) {
+    this.clusterId = options.clusterId
+    this.memberId = options.replica.id
+    this.#name = options.name
+    this.#replica = options.replica
+    this.#metricsText = options.metricsText
+  }
+
+  get store(): StoreView {
+    return this.#replica.store
+  }
+
+  get raftIndex(): number {
+    return this.#replica.commitIndex
+  }
+
+  get raftTerm(): number {
+    return this.#replica.term
+  }
+
+  clockNowMs(): number {
+    return this.#replica.clockNowMs()
+  }
+
+  wallNowMs(): number {
+    return systemClock.wallMs()
+  }
+
+  write(command: Command, done: (answer: WriteAnswer) => void): void {
+    this.#replica.write(command, done)
+  }
+
+  quorumRead(done: (refusal: Refusal | undefined) => void): void {
+    this.#replica.quorumRead(done)
+  }
+
+  members(): readonly MemberJson[] {
+    return this.#replica.store.members.list()
+  }
+
+  leader(): string | undefined {
+    return this.#replica.roleView.leader
+  }
+
+  healthy(done: (ok: boolean) => void): void {
+    if (this.#replica.roleView.leader === undefined) done(false)
+    else this.#replica.quorumRead((refused) => done(refused === undefined), HEALTH_MS_MAX)
+  }
+
+  selfStats(): SelfStats {
+    const { role, leader } = this.#replica.roleView
+    const { appendsReceived, appendsSent } = this.#replica.stats
+    return {
+      name: this.#name,
+      id: this.memberId,
+      state: STATES[role],
+      startWallMs: this.#startWallMs,
+      leader: leader ?? '',
+      leaderSinceWallMs: this.#replica.leaderSinceWallMs,
+      recvAppendRequestCnt: appendsReceived,
+      sendAppendRequestCnt: appendsSent,
+      recvPkgRate: 0,
+      recvBandwidthRate: 0,
+      sendPkgRate: 0,
+      sendBandwidthRate: 0,
+    }
+  }
+
+  leaderStats(): readonly FollowerStats[] | undefined {
+    if (this.#replica.roleView.role !== 'leader') return undefined
+    return [...this.#replica.stats.followers].map(([id, { latency, fail, success }]) => {
+      const { current, average, averageSquare, minimum, maximum } = latency
+      const standardDeviation = Math.sqrt(Math.max(0, averageSquare - average * average))
+      return { id, latency: { current, average, standardDeviation, minimum, maximum }, fail, success }
+    })
+  }
+
+  storeStats(): StoreStatsJson {
+    return this.#replica.store.stats
+  }
+
+  metricsText(): Promise<string> {
+    return this.#metricsText()
+  }
+}

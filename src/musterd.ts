@@ -1,0 +1,252 @@
+/**
+ * The composition root: builds every part of a member and owns the order of start and stop.
+ *
+ * Owns: what is connected to what, and where milliseconds become ticks. Decides nothing itself.
+ */
+import { randomInt } from 'node:crypto'
+import { resolve } from 'node:path'
+import type { Logger } from 'pino'
+import { checkBootstrap } from './config/bootstrap.ts'
+import type { Config, ListenEndpoint } from './config/config.ts'
+import { HTTP_LIMITS } from './http/limits.ts'
+import { HttpServer } from './http/server.ts'
+import { systemClock } from './member/clock.ts'
+import { MemberError } from './member/member-error.ts'
+import { memberPort } from './member/member-port.ts'
+import { publishUntilKnown } from './member/publish.ts'
+import { untilLedByAnother } from './member/hand-over.ts'
+import { Metrics } from './metrics.ts'
+import { PeerServer } from './peer/accept.ts'
+import { PEER_LIMITS, type PeerOptions } from './peer/options.ts'
+import { PeerTransport } from './peer/transport.ts'
+import { RAFT_DEFAULTS } from './raft/config.ts'
+import { memberId, type MemberId } from './raft/types.ts'
+import { bootstrap } from './replica/bootstrap.ts'
+import { Driver, readRaftState } from './replica/driver.ts'
+import { initialRows, type RaftState } from './replica/raft-rows.ts'
+import { Replica, type ReplicaSettings } from './replica/replica.ts'
+import { Database } from './store/database.ts'
+import type { Disk } from './store/disk.ts'
+import { diskHistoryReader } from './store/history-reader.ts'
+import { HISTORY_LIMITS_DEFAULT, type StoreOptions } from './store/options.ts'
+import { restoreStore } from './store/restore.ts'
+import { currentGenerationRow, FIRST_GENERATION } from './store/rows.ts'
+import type { StateMachine } from './store/state-machine.ts'
+
+/** A running member. */
+export interface Member {
+  /** Where clients are served, with true ports. */
+  readonly clientUrls: readonly string[]
+  readonly peerUrls: readonly string[]
+  readonly memberId: string
+  readonly clusterId: string
+  /** Hands leadership over, answers or ends what waits, flushes and closes. Safe to call twice. */
+  stop(): Promise<void>
+  /** Resolves when the member has stopped: with the error that ended it, or undefined after `stop`. */
+  readonly finished: Promise<Error | undefined>
+}
+
+/** Ticks in a heartbeat interval: how finely an election wait is drawn, and how late an expiry may be noticed. */
+const TICKS_PER_HEARTBEAT = 10
+/** Bytes of applied log kept for slow followers, and of memory for them. */
+const LOG_BYTES_MAX = 64 * 1024 * 1024
+const INBOX_MESSAGES_MAX = 100_000
+/** What a stopping member allows for the hand-over, and then for answers that are still awaited. Milliseconds. */
+const HAND_OVER_MS_MAX = 1500
+const DRAIN_MS_MAX = 1500
+/** A request waits 5 s and two election timeouts (API page, 6.2). */
+const REQUEST_MS_BASE = 5000
+
+/**
+ * Starts one member.
+ *
+ * @throws Error with a `code` beginning `MUSTER_` and one sentence for the user: the data directory is locked or foreign, a
+ * port is taken, the name is missing in the initial cluster.
+ */
+export async function startMember(config: Config, log: Logger): Promise<Member> {
+  const disk = await Database.open(resolve(config.dataDir))
+  try {
+    return await startOn(disk, config, log)
+  } catch (error) {
+    await disk.close()
+    throw error
+  }
+}
+
+interface Restored {
+  readonly raft: RaftState
+  readonly store: StateMachine
+  readonly generation: number
+}
+
+async function restoreOrBootstrap(disk: Disk, config: Config, options: StoreOptions): Promise<Restored> {
+  const raft = await readRaftState(disk)
+  if (raft !== undefined) {
+    const { stateMachine, generation } = await restoreStore(disk, options)
+    return { raft, store: stateMachine, generation }
+  }
+  checkBootstrap(config)
+  if (config.initialClusterState === 'existing') {
+    throw new MemberError('MUSTER_CLUSTER_UNCLEAR', 'joining an existing cluster is not supported by this version: start with --initial-cluster-state new')
+  }
+  const members = config.initialCluster.map(({ name, peerUrls }) => ({ name, peerUrls: peerUrls.map((url) => url.href) }))
+  const fresh = bootstrap(members, config.name, config.initialClusterToken, options)
+  const rows = [...initialRows(fresh.raft), ...fresh.store.drainRows(), currentGenerationRow(FIRST_GENERATION)]
+  await disk.write(rows, true)
+  return { ...fresh, generation: FIRST_GENERATION }
+}
+
+function replicaSettings(config: Config, id: MemberId): ReplicaSettings {
+  return {
+    raft: {
+      ...RAFT_DEFAULTS,
+      id,
+      heartbeatTicks: TICKS_PER_HEARTBEAT,
+      electionTicks: Math.round((config.electionTimeoutMs / config.heartbeatIntervalMs) * TICKS_PER_HEARTBEAT),
+      random: Math.random,
+    },
+    log: { entriesMax: config.snapshotCount, bytesMax: LOG_BYTES_MAX },
+    requestsMax: HTTP_LIMITS.inFlightMax,
+    requestMsMax: REQUEST_MS_BASE + 2 * config.electionTimeoutMs,
+    awayMsMax: config.electionTimeoutMs,
+    inboxMax: INBOX_MESSAGES_MAX,
+  }
+}
+
+async function startOn(disk: Disk, config: Config, log: Logger): Promise<Member> {
+  const storeOptions: StoreOptions = {
+    history: { ...HISTORY_LIMITS_DEFAULT, eventsMax: config.eventHistory, eventsBytesMax: config.eventHistoryBytes },
+    watchersMax: config.maxWatchers,
+    historyReader: diskHistoryReader(disk),
+  }
+  const restored = await restoreOrBootstrap(disk, config, storeOptions)
+  const { clusterId, memberId: id } = restored.raft.identity
+
+  let ended: (error: Error | undefined) => void = () => {}
+  const finished = new Promise<Error | undefined>((done) => {
+    ended = done
+  })
+  const driver = new Driver({
+    disk,
+    storeOptions,
+    log,
+    tickMs: config.heartbeatIntervalMs / TICKS_PER_HEARTBEAT,
+    onFatal: (error) => {
+      log.fatal({ err: error }, 'a turn failed: this member stops at once, nothing unsynced was acknowledged')
+      ended(error)
+    },
+  })
+  const peerOptions: PeerOptions = {
+    identity: { clusterId, memberId: id, heartbeatMs: config.heartbeatIntervalMs, electionMs: config.electionTimeoutMs },
+    events: {
+      receive: (messages) => replica.receive(messages),
+      unreachable: (remote) => replica.unreachable(remote),
+      gone: (remote) => replica.gone(remote),
+      snapshotSent: (remote, ok) => replica.snapshotSent(remote, ok),
+    },
+    log,
+    clock: systemClock,
+    random: Math.random,
+    limits: PEER_LIMITS,
+  }
+  const transport = new PeerTransport({
+    ...peerOptions,
+    snapshotSource: {
+      open: async (offer) => {
+        const { meta, chunks } = await driver.openSnapshot()
+        return { offer: { ...offer, snapshot: meta }, chunks }
+      },
+    },
+    removed: (by) => {
+      const error = new MemberError('MUSTER_MEMBER_REMOVED', `this member was removed from the cluster, says ${by}: remove its data directory and add it again`)
+      log.fatal(error.message)
+      ended(error)
+    },
+  })
+  const replica = new Replica({
+    settings: replicaSettings(config, id),
+    restored: restored.raft,
+    store: restored.store,
+    generation: restored.generation,
+    transport,
+    clock: systemClock,
+    log,
+    firstSeq: randomInt(2 ** 47),
+    wake: driver.wake,
+  })
+  const metrics = new Metrics()
+  const peerServer = new PeerServer({
+    ...peerOptions,
+    snapshotSink: { stage: (_from, message, chunks) => driver.stage(message, chunks as AsyncIterable<Buffer>) },
+    isMember: (other) => replica.store.members.get(other) !== undefined,
+    isRemoved: (other) => replica.store.members.isRemoved(other),
+    members: () => replica.store.members.list().map((member) => ({ ...member, id: memberId(member.id) })),
+    version: () => JSON.stringify({ etcdserver: '2.3.8', etcdcluster: '2.3.0' }),
+  })
+  const http = new HttpServer({
+    member: memberPort({ replica, clusterId, name: config.name, metricsText: () => metrics.text() }),
+    log,
+    limits: { bodyBytesMax: config.maxRequestBytes, connectionsMax: config.maxConnections, watchersMax: config.maxWatchers },
+    ...(config.cors.length === 0 ? {} : { cors: config.cors.includes('*') ? ('*' as const) : config.cors }),
+  })
+
+  await listenAll(config.listenPeerUrls, (url) => peerServer.listen([url]), log)
+  try {
+    await listenAll(config.listenClientUrls, (url) => http.listen([url]), log)
+  } catch (error) {
+    await peerServer.close()
+    throw error
+  }
+  const remotes = replica.store.members.list().filter((member) => member.id !== id)
+  transport.setRemotes(new Map(remotes.map((member) => [memberId(member.id), member.peerURLs])))
+  driver.start(replica)
+  const clientUrls = config.advertiseClientUrls.map((url) => url.href)
+  const publishing = publishUntilKnown(replica, { name: config.name, clientUrls })
+
+  let stopping: Promise<void> | undefined
+  const stop = async (): Promise<void> => {
+    publishing.cancel()
+    await untilLedByAnother(replica, HAND_OVER_MS_MAX)
+    const closed = http.close(DRAIN_MS_MAX)
+    await closed
+    replica.stop()
+    await driver.stop()
+    await transport.close()
+    await peerServer.close()
+    await disk.close()
+    ended(undefined)
+  }
+  return {
+    clientUrls: http.addresses().map((url) => url.origin),
+    peerUrls: config.listenPeerUrls.map((url) => url.href),
+    memberId: id,
+    clusterId,
+    finished,
+    stop: () => {
+      stopping ??= stop()
+      return stopping
+    },
+  }
+}
+
+/** Listens at each; one that nobody asked for by name may fail. */
+async function listenAll(urls: readonly ListenEndpoint[], listen: (url: URL) => Promise<void>, log: Logger): Promise<void> {
+  for (const url of urls) {
+    try {
+      await listen(new URL(url.href))
+    } catch (error) {
+      if (!url.optional) throw listenError(url, error)
+      log.debug({ url: url.href, err: error }, 'not listening there: it is taken or cannot be had, and was not asked for')
+    }
+  }
+}
+
+function listenError(url: ListenEndpoint, error: unknown): Error {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined
+  const why =
+    code === 'EADDRINUSE' ? 'the port is in use by another process'
+    : code === 'EACCES' ? 'this user may not use the port'
+    : code === 'EADDRNOTAVAIL' ? 'this machine does not have that address'
+    : error instanceof Error ? error.message : String(error)
+  return new MemberError('MUSTER_LISTEN_FAILED', `cannot listen at ${url.href}: ${why}`, { cause: error })
+}

@@ -1,0 +1,188 @@
+/**
+ * The loop around a replica: wake, poll, await the disk, written. The only place with `await` on the write path.
+ *
+ * Owns: turns as they meet the disk, the ticker, and the end of the process's trust in itself when the disk fails. Also the
+ * two slow paths that touch the disk beside the turns: a view for a snapshot to be sent, rows of one being received.
+ */
+import type { InstallSnapshot } from '../raft/message.ts'
+import type { SnapshotMeta } from '../raft/types.ts'
+import type { Disk, DiskView } from '../store/disk.ts'
+import { generationRanges, keyAfter } from '../store/rows.ts'
+import { openSnapshot, stageSnapshot } from '../store/snapshot.ts'
+import type { StoreOptions } from '../store/options.ts'
+import type { Log } from './ports.ts'
+import { MEMBERSHIP_KEY, RAFT_ROWS_FROM, RAFT_ROWS_TO, readMembershipRow, readRaftRows, type RaftState } from './raft-rows.ts'
+import type { Replica } from './replica.ts'
+
+export interface DriverOptions {
+  readonly disk: Disk
+  readonly tickMs: number
+  readonly log: Log
+  readonly storeOptions: StoreOptions
+  /** Called once when a turn failed: the disk refused, or an invariant broke. The process must end. */
+  readonly onFatal: (error: Error) => void
+}
+
+/** A snapshot of this member as it can be sent: the offer's metadata and the bytes. */
+export interface OutgoingSnapshot {
+  readonly meta: SnapshotMeta
+  readonly chunks: AsyncIterable<Buffer>
+}
+
+/** Entries read from the disk in one go while restoring. */
+const READ_BATCH = 1000
+
+/** Reads what the raft rows say, or undefined for a fresh data directory. Fails when rows are damaged. */
+export async function readRaftState(disk: Disk): Promise<RaftState | undefined> {
+  const view = disk.view()
+  const rows: (readonly [Buffer, Buffer])[] = []
+  try {
+    let from: Buffer = RAFT_ROWS_FROM
+    for (;;) {
+      const batch = await view.entries(from, RAFT_ROWS_TO, { limit: READ_BATCH })
+      const last = batch.at(-1)
+      if (last === undefined) break
+      rows.push(...batch)
+      from = keyAfter(last[0])
+    }
+  } finally {
+    await view.close()
+  }
+  return readRaftRows(rows)
+}
+
+export class Driver {
+  readonly #options: DriverOptions
+  #replica: Replica | undefined
+  #ticker: NodeJS.Timeout | undefined
+  #scheduled = false
+  #running = false
+  /** Woken during a turn: a client that was answered may at once have asked again. */
+  #wanted = false
+  #stopping = false
+  #failed = false
+  #turnEnd: Promise<void> = Promise.resolve()
+  #nextGeneration = 0
+
+  constructor(options: DriverOptions) {
+    this.#options = options
+  }
+
+  /** What the replica calls when there is something to do. Everything that arrives in this pass of the loop shares a turn. */
+  readonly wake = (): void => {
+    if (this.#running) this.#wanted = true
+    if (this.#scheduled || this.#running) return
+    this.#scheduled = true
+    setImmediate(this.#begin)
+  }
+
+  start(replica: Replica): void {
+    this.#replica = replica
+    this.#nextGeneration = replica.generation + 1
+    this.#ticker = setInterval(() => replica.tick(), this.#options.tickMs)
+    this.wake()
+  }
+
+  /** Ends the loop after the turn under way. Nothing is polled afterwards. */
+  async stop(): Promise<void> {
+    this.#stopping = true
+    clearInterval(this.#ticker)
+    await this.#turnEnd
+  }
+
+  /** Opens what this member can send as a snapshot: at least as new as everything applied when it was called. */
+  async openSnapshot(): Promise<OutgoingSnapshot> {
+    await this.#turnEnd
+    const view = this.#options.disk.view()
+    try {
+      const membershipRow = await readOne(view, MEMBERSHIP_KEY)
+      const snapshot = await openSnapshot(view)
+      const { appliedIndex, appliedTerm, stampMs } = snapshot.marks
+      const meta = { index: appliedIndex, term: appliedTerm, stampMs, membership: readMembershipRow(membershipRow) }
+      return { meta, chunks: closing(snapshot.chunks(), view) }
+    } catch (error) {
+      await view.close()
+      throw error
+    }
+  }
+
+  /**
+   * Stages a snapshot that is being received and offers it to the core.
+   *
+   * @returns whether the core took it. Rejects when the stream is damaged or cut short; nothing is left of it then.
+   */
+  async stage(message: InstallSnapshot, chunks: AsyncIterable<Buffer>): Promise<boolean> {
+    const replica = this.#replica
+    if (replica === undefined || this.#stopping) return false
+    const generation = this.#nextGeneration++
+    const { disk, storeOptions } = this.#options
+    const staged = await stageSnapshot(disk, generation, chunks, storeOptions)
+    const accepted =
+      staged.marks.appliedIndex === message.snapshot.index &&
+      (await new Promise<boolean>((resolve) => {
+        replica.installStaged(message, { generation, store: staged.stateMachine }, resolve)
+      }))
+    if (!accepted) await this.#clear(generation)
+    return accepted
+  }
+
+  readonly #begin = (): void => {
+    this.#scheduled = false
+    this.#running = true
+    this.#turnEnd = this.#turns()
+  }
+
+  async #turns(): Promise<void> {
+    const replica = this.#replica
+    try {
+      while (replica !== undefined && !this.#stopping && !this.#failed) {
+        this.#wanted = false
+        const write = replica.poll()
+        if (write === undefined) {
+          replica.answer()
+          if (this.#wanted) continue
+          break
+        }
+        const writing = write.rows.length > 0 ? this.#options.disk.write(write.rows, write.sync) : undefined
+        replica.answer()
+        if (writing !== undefined) await writing
+        replica.written()
+        if (write.retiredGeneration !== undefined) void this.#clear(write.retiredGeneration)
+      }
+    } catch (error) {
+      this.#fail(error)
+    } finally {
+      this.#running = false
+    }
+  }
+
+  async #clear(generation: number): Promise<void> {
+    try {
+      for (const { gte, lt } of generationRanges(generation)) await this.#options.disk.clearRange(gte, lt)
+    } catch (error) {
+      // Rows that nobody refers to: the next start clears them.
+      this.#options.log.warn({ err: error, generation }, 'could not clear the rows of a retired generation')
+    }
+  }
+
+  #fail(error: unknown): void {
+    if (this.#failed) return
+    this.#failed = true
+    clearInterval(this.#ticker)
+    this.#options.onFatal(error instanceof Error ? error : new Error(String(error)))
+  }
+}
+
+async function readOne(view: DiskView, key: Buffer): Promise<Buffer> {
+  const [found] = await view.entries(key, keyAfter(key), { limit: 1 })
+  if (found === undefined) throw new Error('cannot make a snapshot: the membership row is missing')
+  return found[1]
+}
+
+async function* closing(chunks: AsyncIterable<Buffer>, view: DiskView): AsyncIterable<Buffer> {
+  try {
+    yield* chunks
+  } finally {
+    await view.close()
+  }
+}

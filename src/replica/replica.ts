@@ -1,0 +1,444 @@
+/**
+ * One member of the cluster, alive: inputs in, rows out.
+ *
+ * Owns: the inbox and the order of a turn. Synchronous and free of I/O; `driver.ts` and the simulator are two loops around
+ * it. A turn is `poll`, `answer` (while the disk works), `written`; inputs may come at any time between these calls.
+ */
+import assert from 'node:assert'
+import { crc32 } from 'node:zlib'
+import type { RaftConfig } from '../raft/config.ts'
+import type { InstallSnapshot, Message } from '../raft/message.ts'
+import { Raft, type RaftStatus } from '../raft/raft.ts'
+import type { Ready, RoleView } from '../raft/ready.ts'
+import { EntryKind, type Index, type MemberId, type Proposal, type SnapshotMeta, type Term } from '../raft/types.ts'
+import type { Command } from '../store/command.ts'
+import { encodeCommand } from '../store/command-codec.ts'
+import type { Row } from '../store/rows.ts'
+import { currentGenerationRow } from '../store/rows.ts'
+import type { StateMachine } from '../store/state-machine.ts'
+import { Applier } from './applier.ts'
+import { Expirer } from './expirer.ts'
+import { type LogBounds, LogKeeper } from './log-keeper.ts'
+import type { Clock, Condition, ConditionCode, Log, PeerEvents, Transport } from './ports.ts'
+import type { RaftState } from './raft-rows.ts'
+import { ReplicaStats } from './stats.ts'
+import { type DiskWrite, LogRows } from './turn.ts'
+import { condition, Waiters, type WriteAnswer, type WriteWaiter } from './waiters.ts'
+
+export interface ReplicaSettings {
+  readonly raft: RaftConfig
+  readonly log: LogBounds
+  /** Writes and quorum reads of this member's clients that may wait at once. */
+  readonly requestsMax: number
+  /** How long one of them may wait, milliseconds. */
+  readonly requestMsMax: number
+  /** A leader that was away this long steps down before it does anything else: the election timeout, milliseconds. */
+  readonly awayMsMax: number
+  /** Messages from peers that may wait for the next turn. More are dropped: raft sends again. */
+  readonly inboxMax: number
+}
+
+export interface ReplicaParts {
+  readonly settings: ReplicaSettings
+  readonly restored: RaftState
+  readonly store: StateMachine
+  readonly generation: number
+  readonly transport: Transport
+  readonly clock: Clock
+  readonly log: Log
+  /** First request number of this process; far from those of earlier ones. */
+  readonly firstSeq: number
+  /** Called when there is something to do and no turn is under way. */
+  readonly wake: () => void
+}
+
+/** A snapshot whose rows stand on disk under a generation of their own. */
+export interface Staged {
+  readonly generation: number
+  readonly store: StateMachine
+}
+
+export class Replica implements PeerEvents {
+  readonly id: MemberId
+  readonly stats = new ReplicaStats()
+  readonly #settings: ReplicaSettings
+  readonly #transport: Transport
+  readonly #clock: Clock
+  readonly #log: Log
+  readonly #wake: () => void
+  readonly #raft: Raft
+  readonly #waiters: Waiters
+  readonly #expirer = new Expirer()
+  readonly #keeper: LogKeeper
+  readonly #applier: Applier
+  readonly #logRows: LogRows
+  #store: StateMachine
+  #generation: number
+  #inbox: Message[] = []
+  #inboxDropped = 0
+  #ticks = 0
+  #staged: { message: InstallSnapshot; staged: Staged; done: (accepted: boolean) => void } | undefined
+  #promises: readonly Message[] = []
+  #turnOpen = false
+  #stopped = false
+  #nextSeq: number
+  #polledMs: number
+  #role: RoleView
+  #leaderSinceWallMs = 0
+  #leaderChangedMs: number
+  #clockSeenMs = 0
+  #clockSeenAtMs: number
+  #heardMs: number
+
+  constructor(parts: ReplicaParts) {
+    const { settings, restored } = parts
+    this.id = restored.identity.memberId
+    this.#settings = settings
+    this.#transport = parts.transport
+    this.#clock = parts.clock
+    this.#log = parts.log
+    this.#wake = parts.wake
+    this.#store = parts.store
+    this.#generation = parts.generation
+    this.#nextSeq = parts.firstSeq
+    this.#raft = new Raft(settings.raft, {
+      hardState: restored.hardState,
+      snapshot: { ...restored.logStart, membership: restored.membership },
+      entries: restored.entries,
+      appliedIndex: parts.store.appliedIndex,
+    })
+    this.#waiters = new Waiters(settings.requestsMax)
+    this.#keeper = new LogKeeper(settings.log)
+    for (const entry of restored.entries) {
+      if (entry.index <= parts.store.appliedIndex) this.#keeper.applied(entry)
+    }
+    this.#applier = new Applier({
+      id: this.id,
+      waiters: this.#waiters,
+      expirer: this.#expirer,
+      keeper: this.#keeper,
+      appliedTerm: parts.store.appliedTerm,
+    })
+    this.#logRows = new LogRows(restored.logStart.index, restored.entries.at(-1)?.index ?? restored.logStart.index)
+    this.#polledMs = parts.clock.monotonicMs()
+    this.#clockSeenAtMs = this.#polledMs
+    this.#leaderChangedMs = this.#polledMs
+    this.#heardMs = this.#polledMs
+    this.#role = { role: 'follower', term: restored.hardState.term, leader: undefined }
+  }
+
+  // Inputs from clients
+
+  /** Proposes `command`. `done` is called once: now when it is refused, else in `answer`. */
+  write(command: Command, done: (answer: WriteAnswer) => void): void {
+    const refusal = this.#refusal()
+    if (refusal !== undefined) return done(refusal)
+    const nowMs = this.#clock.monotonicMs()
+    this.#waiters.addWrite({
+      proposal: this.#proposal(command),
+      command,
+      done,
+      startedMs: nowMs,
+      deadlineMs: nowMs + this.#settings.requestMsMax,
+      proposedTerm: 0,
+    })
+    this.#wakeUp()
+  }
+
+  /** Calls `done(undefined)` once the tree may be read linearizably; see `write` for when. */
+  quorumRead(done: (refused: Condition | undefined) => void, waitMsMax = this.#settings.requestMsMax): void {
+    const refusal = this.#refusal()
+    if (refusal !== undefined) return done(refusal)
+    this.#waiters.addRead(done, this.#clock.monotonicMs() + waitMsMax)
+    this.#wakeUp()
+  }
+
+  // Inputs from peers
+
+  receive(messages: readonly Message[]): void {
+    this.#heardMs = this.#clock.monotonicMs()
+    this.stats.received(messages, this.#heardMs)
+    for (const message of messages) {
+      if (this.#inbox.length >= this.#settings.inboxMax) this.#inboxDropped++
+      else this.#inbox.push(message)
+    }
+    this.#wakeUp()
+  }
+
+  unreachable(id: MemberId): void {
+    this.stats.failed(id)
+    this.#raft.reportUnreachable(id)
+  }
+
+  gone(id: MemberId): void {
+    if (this.#role.leader === id) this.#log.warn({ member: id }, 'the leader is gone: its port refuses connections')
+    this.#raft.reportGone(id)
+    this.#wakeUp()
+  }
+
+  snapshotSent(id: MemberId, ok: boolean): void {
+    this.#raft.reportSnapshot(id, ok)
+    this.#wakeUp()
+  }
+
+  /**
+   * Offers a received snapshot to the core.
+   *
+   * @param done hears whether the core took it; when not, the staged generation is the caller's to clear.
+   */
+  installStaged(message: InstallSnapshot, staged: Staged, done: (accepted: boolean) => void): void {
+    assert.equal(message.snapshot.index, staged.store.appliedIndex, 'staged rows are those of the offer')
+    if (this.#staged !== undefined || this.#stopped) return done(false)
+    this.#staged = { message, staged, done }
+    this.#wakeUp()
+  }
+
+  /** One unit of logical time. */
+  tick(): void {
+    this.#ticks++
+    this.#wakeUp()
+  }
+
+  // A turn
+
+  /**
+   * Drains the inbox into the core, applies what is committed and builds the rows of this turn.
+   *
+   * @returns what to write, or undefined when there is nothing to do. `answer` is due in both cases, `written` only after a
+   * write (also one without rows).
+   */
+  poll(): DiskWrite | undefined {
+    assert(!this.#turnOpen, 'one turn at a time')
+    this.#passTime()
+    this.#drainInbox()
+    this.#propose()
+    this.#ask()
+    const ready = this.#raft.ready()
+    if (ready === undefined) return undefined
+
+    this.#turnOpen = true
+    this.#send(ready.messages)
+    if (ready.roleView !== undefined) this.#changeRole(ready.roleView)
+    const rows: Row[] = []
+    this.#logRows.add(ready, rows)
+    const retiredGeneration = ready.snapshot === undefined ? undefined : this.#switchTo(ready.snapshot, rows)
+    this.#settleStaged(false)
+    this.#apply(ready, rows)
+    this.#promises = ready.promises
+    return { rows, sync: ready.mustSync, retiredGeneration }
+  }
+
+  /** Tells waiting clients what was decided. */
+  answer(): void {
+    this.#waiters.flush()
+  }
+
+  /** The rows of the last `poll` are on disk. */
+  written(): void {
+    assert(this.#turnOpen, 'written() ends a turn that poll() began')
+    this.#turnOpen = false
+    this.#raft.written()
+    const promises = this.#promises
+    this.#promises = []
+    this.#send(promises)
+  }
+
+  // The end
+
+  /** Gives leadership to the follower that is closest behind. Returns whether a hand-over is under way. */
+  handOver(): boolean {
+    const status = this.#raft.status()
+    if (status.role !== 'leader') return false
+    let best: { id: MemberId; matchIndex: Index } | undefined
+    for (const follower of status.progress) {
+      const votes = status.membership.voters.includes(follower.id)
+      if (follower.id === this.id || !votes || !follower.recentActive) continue
+      if (best === undefined || follower.matchIndex > best.matchIndex) best = follower
+    }
+    if (best === undefined || !this.#raft.transferLeadership(best.id)) return false
+    this.#log.info({ to: best.id }, 'handing leadership over')
+    this.#wakeUp()
+    return true
+  }
+
+  /** Everybody who waits is told that this member stops; nobody may wait any more. */
+  stop(): void {
+    this.#stopped = true
+    this.#waiters.endAll('MUSTER_STOPPED')
+    this.#waiters.flush()
+  }
+
+  // Views
+
+  get store(): StateMachine {
+    return this.#store
+  }
+
+  get generation(): number {
+    return this.#generation
+  }
+
+  get roleView(): RoleView {
+    return this.#role
+  }
+
+  get leaderSinceWallMs(): number {
+    return this.#leaderSinceWallMs
+  }
+
+  /** Requests of this member's clients that wait. */
+  get waiting(): number {
+    return this.#waiters.size
+  }
+
+  /** Messages of peers that found the inbox full. */
+  get inboxDropped(): number {
+    return this.#inboxDropped
+  }
+
+  get commitIndex(): Index {
+    return this.#raft.commitIndex
+  }
+
+  get term(): Term {
+    return this.#raft.term
+  }
+
+  status(): RaftStatus {
+    return this.#raft.status()
+  }
+
+  /** The replicated clock as this member can know it now. Stands still while there is no leader. */
+  clockNowMs(): number {
+    if (this.#role.leader === undefined) return this.#clockSeenMs
+    const sinceMs = this.#clock.monotonicMs() - this.#clockSeenAtMs
+    return this.#clockSeenMs + Math.min(Math.max(sinceMs, 0), this.#settings.awayMsMax)
+  }
+
+  // Inside
+
+  #refusal(): Condition | undefined {
+    if (this.#stopped) return condition('MUSTER_STOPPED')
+    return this.#waiters.hasRoom() ? undefined : condition('MUSTER_OVERLOADED')
+  }
+
+  #wakeUp(): void {
+    if (!this.#turnOpen) this.#wake()
+  }
+
+  #proposal(command: Command): Proposal {
+    const data = encodeCommand(command)
+    return { kind: EntryKind.command, origin: this.id, seq: this.#nextSeq++, data, checksum: crc32(data) }
+  }
+
+  #passTime(): void {
+    const nowMs = this.#clock.monotonicMs()
+    const elapsedMs = nowMs - this.#polledMs
+    this.#polledMs = nowMs
+    if (elapsedMs > this.#settings.awayMsMax && this.#role.role === 'leader') {
+      // Others may have elected a leader meanwhile, and keys may seem due that their owners refreshed there.
+      this.#log.warn({ awayMs: Math.round(elapsedMs) }, 'this leader was away for longer than an election timeout: it steps down')
+      this.#raft.stepDown()
+    }
+    this.#raft.advanceClock(elapsedMs)
+    for (; this.#ticks > 0; this.#ticks--) this.#raft.tick()
+    this.#waiters.expire(nowMs, (waiter) => this.#explain(waiter))
+  }
+
+  #drainInbox(): void {
+    const messages = this.#inbox
+    if (messages.length > 0) {
+      this.#inbox = []
+      for (const message of messages) this.#raft.step(message)
+    }
+    if (this.#staged !== undefined) this.#raft.step(this.#staged.message)
+    this.#noteClock()
+  }
+
+  #noteClock(): void {
+    const clockMs = this.#raft.clockMs
+    if (clockMs === this.#clockSeenMs) return
+    this.#clockSeenMs = clockMs
+    this.#clockSeenAtMs = this.#polledMs
+  }
+
+  #propose(): void {
+    const expiry = this.#role.role === 'leader'
+      ? this.#expirer.due(this.#store.nextDeadlineMs(), this.#raft.clockMs, this.#raft.term)
+      : undefined
+    if (expiry !== undefined) {
+      const proposal = this.#proposal(expiry)
+      if (this.#raft.propose([proposal]) === 'accepted') this.#expirer.proposed(proposal.seq, expiry.term)
+    }
+    const waiting = this.#waiters.unproposed()
+    if (waiting.length === 0) return
+    const answer = this.#raft.propose(waiting.map((waiter) => waiter.proposal))
+    if (answer === 'accepted') this.#waiters.markProposed(this.#raft.term)
+    else if (answer === 'overloaded') this.#waiters.refuseUnproposed('MUSTER_OVERLOADED')
+  }
+
+  #ask(): void {
+    if (this.#waiters.hasUnasked() && this.#role.leader !== undefined) this.#raft.read(this.#waiters.askReads())
+  }
+
+  #send(messages: readonly Message[]): void {
+    if (messages.length === 0) return
+    this.stats.sent(messages, this.#polledMs)
+    const snapshots = messages.filter((message) => message.kind === 'installSnapshot')
+    for (const message of snapshots) this.#transport.sendSnapshot(message.to, message)
+    this.#transport.send(snapshots.length === 0 ? messages : messages.filter((m) => m.kind !== 'installSnapshot'))
+  }
+
+  #apply(ready: Ready, rows: Row[]): void {
+    this.#applier.apply(ready.committed, this.#store)
+    for (const read of ready.reads) this.#waiters.readReady(read.context, read.index)
+    for (const context of ready.readsDropped) this.#waiters.readDropped(context)
+    if (ready.reads.length > 0) this.#waiters.applied(this.#store.appliedIndex)
+    rows.push(...this.#store.drainRows())
+    const trimTo = this.#keeper.trimTo()
+    if (trimTo !== undefined) this.#logRows.trim(this.#raft.compact(trimTo), rows)
+  }
+
+  /** The core took the staged snapshot: its generation becomes the state, in this turn's batch. */
+  #switchTo(snapshot: SnapshotMeta, rows: Row[]): number {
+    const staged = this.#staged?.staged
+    assert(staged !== undefined && staged.store.appliedIndex === snapshot.index, 'only a staged snapshot is installed')
+    const retired = this.#generation
+    this.#store.watchers.closeAll('replaced')
+    this.#store = staged.store
+    this.#generation = staged.generation
+    rows.push(currentGenerationRow(staged.generation))
+    this.#keeper.reset()
+    this.#applier.jumped(snapshot.term)
+    this.#log.info({ index: snapshot.index, term: snapshot.term }, 'installed a snapshot')
+    this.#settleStaged(true)
+    return retired
+  }
+
+  #settleStaged(accepted: boolean): void {
+    const staged = this.#staged
+    if (staged === undefined) return
+    this.#staged = undefined
+    staged.done(accepted)
+  }
+
+  #changeRole(view: RoleView): void {
+    const before = this.#role
+    this.#role = view
+    if (before.leader !== view.leader) {
+      this.#leaderChangedMs = this.#polledMs
+      this.#leaderSinceWallMs = this.#clock.wallMs()
+      if (view.leader === undefined) this.#log.warn({ term: view.term }, 'there is no leader')
+      else if (view.leader === this.id) this.#log.info({ term: view.term }, 'this member leads')
+      else this.#log.info({ term: view.term, leader: view.leader }, 'following a leader')
+    }
+    if (before.role !== view.role && view.role === 'leader') this.stats.reset()
+    this.#noteClock()
+  }
+
+  #explain(waiter: WriteWaiter): ConditionCode {
+    if (this.#leaderChangedMs >= waiter.startedMs) return 'MUSTER_TIMEOUT_LEADER_LOST'
+    if (this.#heardMs < waiter.startedMs) return 'MUSTER_TIMEOUT_CONNECTION_LOST'
+    return 'MUSTER_TIMEOUT'
+  }
+}
