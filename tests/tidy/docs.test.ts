@@ -1,0 +1,41 @@
+/** What users look up is written down: every option and every error code. */
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { renderOptionsPage } from '../../scripts/options-markdown.ts'
+import { nameOf, ROOT, sources, walk } from './sources.ts'
+
+function read(path: string): string {
+  return readFileSync(join(ROOT, path), 'utf8')
+}
+
+/** Our error codes in string literals and in types. Variables of the environment are made from flags and never written out. */
+function codesInSources(): ReadonlySet<string> {
+  const codes = new Set<string>()
+  for (const file of sources('src', 'bin')) {
+    walk(file.body, (node) => {
+      const text = nameOf(node)
+      if (node.type === 'Literal' && /^MUSTER_[A-Z][A-Z_]*[A-Z]$/.test(text)) codes.add(text)
+      return undefined
+    })
+  }
+  return codes
+}
+
+test('docs/options.md is what the table of options says', () => {
+  expect(read('docs/options.md') === renderOptionsPage(), 'run `npm run fix`').toBe(true)
+})
+
+test('every error code is explained in docs/errors.md, and no other', () => {
+  const documented = [...read('docs/errors.md').matchAll(/^### `(MUSTER_[A-Z_]+)`$/gm)].map((match) => match[1])
+  expect(documented.toSorted(), 'explain each code under a heading of its own').toEqual([...codesInSources()].sort())
+})
+
+test('links between the pages of this repository lead somewhere', () => {
+  const pages = ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'docs/options.md', 'docs/errors.md']
+  const broken = pages.flatMap((page) => {
+    const links = [...read(page).matchAll(/\]\((?!https?:|#)([^)#\s]+)/g)].map((match) => match[1] ?? '')
+    return links.filter((link) => !existsSync(join(ROOT, page, '..', link))).map((link) => `${page}: ${link}`)
+  })
+  expect(broken).toEqual([])
+})
