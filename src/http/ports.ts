@@ -6,7 +6,7 @@
  */
 import type { MemberJson, StoreStatsJson } from '../api.ts'
 import type { Command } from '../store/command.ts'
-import type { Outcome } from '../store/event.ts'
+import type { Outcome } from '../store/outcome.ts'
 import type { Keyspace } from '../store/keyspace.ts'
 import type { WatchHub } from '../store/watch.ts'
 

@@ -341,6 +341,7 @@ export class Replica implements PeerEvents {
       this.#raft.stepDown()
     }
     this.#raft.advanceClock(elapsedMs)
+    if (this.#ticks === 0) return
     for (; this.#ticks > 0; this.#ticks--) this.#raft.tick()
     this.#waiters.expire(nowMs, (waiter) => this.#explain(waiter))
   }
