@@ -73,14 +73,8 @@ export class Progress {
 
   /** Whether no append may go now. */
   get isPaused(): boolean {
-    switch (this.state) {
-      case 'probe':
-        return this.probeSent
-      case 'replicate':
-        return this.isFull
-      case 'snapshot':
-        return true
-    }
+    if (this.state === 'probe') return this.probeSent
+    return this.state === 'snapshot' || this.isFull
   }
 
   /** Goes back to finding out where the logs agree; after a snapshot that was delivered, right behind it. */

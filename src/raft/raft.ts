@@ -50,7 +50,7 @@ import { addRead, askLeader, onReadIndex, onReadIndexReply, tickReads } from './
 import type { Ready, RoleView } from './ready.ts'
 import { becomeFollower } from './roles.ts'
 import type { RaftState, RaftStatus, Restored } from './state.ts'
-import { checkInvariants, createState, holdsLease, snapshotMeta, stampNow } from './state.ts'
+import { checkInvariants, createState, holdsLease, snapshotMeta, stampNow, statusOf } from './state.ts'
 import type {
   Entry,
   HardState,
@@ -279,28 +279,7 @@ export class Raft {
 
   /** A copy of the state, for statistics, tests and scripts. */
   status(): RaftStatus {
-    const state = this.#state
-    return {
-      id: state.id,
-      role: state.role,
-      term: state.term,
-      vote: state.vote,
-      leader: state.leader,
-      commitIndex: state.log.commitIndex,
-      appliedIndex: state.log.appliedIndex,
-      lastIndex: state.log.lastIndex,
-      firstIndex: state.log.firstIndex,
-      clockMs: stampNow(state),
-      membership: state.membership,
-      progress: state.followers.map((follower) => ({
-        id: follower.id,
-        state: follower.state,
-        matchIndex: follower.matchIndex,
-        nextIndex: follower.nextIndex,
-        recentActive: follower.recentActive,
-        paused: follower.isPaused,
-      })),
-    }
+    return statusOf(this.#state)
   }
 
   /**

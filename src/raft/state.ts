@@ -249,6 +249,31 @@ export function snapshotMeta(state: RaftState): SnapshotMeta {
   return { index: log.appliedIndex, term, stampMs: log.stampAt(log.appliedIndex), membership: state.membership }
 }
 
+/** A copy of what others may see. */
+export function statusOf(state: RaftState): RaftStatus {
+  return {
+    id: state.id,
+    role: state.role,
+    term: state.term,
+    vote: state.vote,
+    leader: state.leader,
+    commitIndex: state.log.commitIndex,
+    appliedIndex: state.log.appliedIndex,
+    lastIndex: state.log.lastIndex,
+    firstIndex: state.log.firstIndex,
+    clockMs: stampNow(state),
+    membership: state.membership,
+    progress: state.followers.map((follower) => ({
+      id: follower.id,
+      state: follower.state,
+      matchIndex: follower.matchIndex,
+      nextIndex: follower.nextIndex,
+      recentActive: follower.recentActive,
+      paused: follower.isPaused,
+    })),
+  }
+}
+
 /** Asserts what must hold between steps. Takes time in the number of members only. */
 export function checkInvariants(state: RaftState): void {
   const { log } = state
