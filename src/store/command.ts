@@ -1,8 +1,8 @@
 /**
- * Every replicated command, its version, its bytes.
+ * Every replicated command.
  *
- * Owns: what a log entry can ask of the store and how that is encoded. A new command is a variant here, a case in
- * `state-machine.ts` and a code below; codes are on disk and never reused.
+ * Owns: what a log entry can ask of the store. Leaves to others: the bytes (`command-codec.ts`). A new command is a
+ * variant here, a case in `state-machine.ts` and a code in `command-codec.ts`.
  */
 
 /**
@@ -80,8 +80,14 @@ export interface CompareAndDeleteCommand {
 }
 
 /**
- * Removes every key whose deadline is not after the stamp of the entry that holds this command.
- * Changes nothing when that entry's term is not `term`: a deposed leader expires nothing.
+ * Most nodes that one expire command removes; the rest stays due, and the next command takes it. Bounds what applying
+ * one entry costs. All members must agree on it: another number needs another command code.
+ */
+export const EXPIRED_COUNT_MAX = 1000
+
+/**
+ * Removes the keys whose deadline is not after the stamp of the entry that holds this command, soonest first, at most
+ * `EXPIRED_COUNT_MAX`. Changes nothing when that entry's term is not `term`: a deposed leader expires nothing.
  */
 export interface ExpireCommand {
   readonly kind: 'expire'

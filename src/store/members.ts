@@ -1,0 +1,93 @@
+/**
+ * The replicated member list, as a typed view of the reserved subtree.
+ *
+ * Owns: `0/members/<id>` (JSON of name, peerURLs, clientURLs) and `0/removed/<id>`; what the member commands do to them.
+ * Leaves to others: whether a change is wise (replica/member-changes.ts), who is a voter (raft).
+ *
+ * Each command that changes something takes one store index, as cluster bookkeeping does in etcd, and makes no event.
+ */
+import type { MemberJson } from '../api.ts'
+import type { PutMemberCommand, RemoveMemberCommand } from './command.ts'
+import type { Keyspace } from './keyspace.ts'
+import { makeFile, type Node } from './node.ts'
+
+const MEMBERS = '0/members'
+const REMOVED = '0/removed'
+
+/** What stands in a member's node. */
+type Attributes = Omit<MemberJson, 'id'>
+
+/** Reads members out of the tree. */
+export class MemberList {
+  readonly #tree: () => Keyspace
+  #shown: readonly MemberJson[] | undefined
+
+  /** @param tree The tree that counts now; it is another one after a snapshot was installed. */
+  constructor(tree: () => Keyspace) {
+    this.#tree = tree
+  }
+
+  /** All members, by unsigned numeric order of their ids. The same array until something changes. */
+  list(): readonly MemberJson[] {
+    this.#shown ??= [...(this.#tree().find(MEMBERS)?.children?.values() ?? [])].map(readMember).sort(compareIds)
+    return this.#shown
+  }
+
+  /** One member, or undefined when it is not in the cluster. */
+  get(id: string): MemberJson | undefined {
+    const node = this.#tree().find(`${MEMBERS}/${id}`)
+    return node === undefined ? undefined : readMember(node)
+  }
+
+  /** True for an id that was removed; it never comes back. */
+  isRemoved(id: string): boolean {
+    return this.#tree().find(`${REMOVED}/${id}`) !== undefined
+  }
+
+  /** Says that the subtree changed. Called by the state machine. */
+  refresh(): void {
+    this.#shown = undefined
+  }
+}
+
+/** Notes a member's attributes; what is undefined stays. Nothing happens for an id that was removed. */
+export function putMember(tree: Keyspace, command: PutMemberCommand): void {
+  if (tree.find(`${REMOVED}/${command.id}`) !== undefined) return
+  const path = `${MEMBERS}/${command.id}`
+  const present = tree.find(path)
+  const before = present === undefined ? undefined : readMember(present)
+  const attributes: Attributes = {
+    name: command.name ?? before?.name ?? '',
+    peerURLs: command.peerUrls ?? before?.peerURLs ?? [],
+    clientURLs: command.clientUrls ?? before?.clientURLs ?? [],
+  }
+  write(tree, path, JSON.stringify(attributes), tree.advance())
+}
+
+/** Removes a member for good. Its id is remembered also when it was not in the list. */
+export function removeMember(tree: Keyspace, command: RemoveMemberCommand): void {
+  if (tree.find(`${REMOVED}/${command.id}`) !== undefined) return
+  const index = tree.advance()
+  const cursor = tree.walk(`${MEMBERS}/${command.id}`)
+  if (cursor.node !== undefined) tree.take(cursor)
+  write(tree, `${REMOVED}/${command.id}`, '', index)
+}
+
+function write(tree: Keyspace, path: string, value: string, index: number): void {
+  const cursor = tree.walk(path)
+  tree.put(cursor, path, makeFile(path, value, cursor.node?.createdIndex ?? index, index, 0, 0), index)
+}
+
+function readMember(node: Node): MemberJson {
+  const attributes = JSON.parse(node.value ?? '{}') as Attributes
+  return {
+    id: node.key.slice(MEMBERS.length + 1),
+    name: attributes.name,
+    peerURLs: attributes.peerURLs,
+    clientURLs: attributes.clientURLs,
+  }
+}
+
+function compareIds(a: MemberJson, b: MemberJson): number {
+  return a.id.length - b.id.length || (a.id < b.id ? -1 : a.id > b.id ? 1 : 0)
+}
