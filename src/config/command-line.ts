@@ -29,7 +29,7 @@ const GROUP_TITLES: Readonly<Record<OptionGroup, string>> = {
 /** Reads the words after the program's name. */
 export function parseCommandLine(argv: readonly string[]): CommandLine {
   const { words, stray, problem } = reduceGoFlags(argv, arityOf)
-  if (words.includes('--help=true')) return { kind: 'help', text: helpText() }
+  if (words.includes('--help=true') || words.includes('--h=true')) return { kind: 'help', text: helpText() }
   if (words.includes('--version=true')) return { kind: 'version' }
 
   const program = makeProgram()
@@ -81,7 +81,7 @@ function makeProgram(): Command {
     .helpOption(false)
   for (const [, option] of OPTION_ROWS) program.addOption(commanderOption(option))
   program.addOption(new CommanderOption('--version <bool>').hideHelp())
-  program.addOption(new CommanderOption('-h, --help <bool>').hideHelp())
+  program.addOption(new CommanderOption('--help <bool>').hideHelp())
   for (const { flag } of OBSOLETE_FLAGS) program.addOption(new CommanderOption(`--${flag} <value>`).hideHelp())
   program.addHelpText('after', '\n--help prints this text, --version the version.')
   return program

@@ -1,0 +1,316 @@
+/** From words and variables to settings, or to one clear sentence. */
+import { describe, expect, test } from 'vitest'
+import { type Exit, loadConfig } from '../../src/config/load.ts'
+import { OBSOLETE_FLAGS } from '../../src/config/obsolete.ts'
+import { OPTION_ROWS } from '../../src/config/options.ts'
+
+type Env = Readonly<Record<string, string>>
+
+function load(argv: readonly string[], env: Env = {}) {
+  const loaded = loadConfig(argv, env)
+  if ('exit' in loaded) throw new Error(`ended with ${JSON.stringify(loaded.exit)}`)
+  return loaded
+}
+
+function config(argv: readonly string[], env: Env = {}) {
+  return load(argv, env).config
+}
+
+/** How it ends: the status, and the first line of standard error. */
+function failure(argv: readonly string[], env: Env = {}): readonly [number, string] {
+  const { code, stderr = '' } = exitOf(argv, env)
+  return [code, stderr.split('\n')[0] ?? '']
+}
+
+function exitOf(argv: readonly string[], env: Env = {}): Exit {
+  const loaded = loadConfig(argv, env)
+  if (!('exit' in loaded)) throw new Error('it did not end')
+  return loaded.exit
+}
+
+function hrefs(endpoints: readonly { readonly href: string }[]): readonly string[] {
+  return endpoints.map(({ href }) => href)
+}
+
+describe('defaults', () => {
+  test('one member on localhost that keeps its data beside the caller', () => {
+    const { config, warnings } = load([])
+    expect(warnings).toEqual([])
+    expect(config).toMatchObject({
+      name: 'default',
+      dataDir: 'default.etcd',
+      cors: [],
+      initialClusterState: 'new',
+      initialClusterToken: 'etcd-cluster',
+      heartbeatIntervalMs: 100,
+      electionTimeoutMs: 1000,
+      snapshotCount: 10_000,
+      eventHistory: 100_000,
+      maxRequestBytes: 10 * 1024 * 1024,
+      logLevel: 'info',
+      logFormat: 'pretty',
+    })
+    expect(hrefs(config.advertiseClientUrls)).toEqual(['http://localhost:2379'])
+    expect(hrefs(config.initialAdvertisePeerUrls)).toEqual(['http://localhost:2380'])
+  })
+
+  test('the ports of etcd before 2.0 and IPv6 are optional listeners', () => {
+    const listeners = config([]).listenClientUrls.map(({ href, optional }) => [href, optional])
+    expect(listeners).toEqual([
+      ['http://127.0.0.1:2379', false],
+      ['http://[::1]:2379', true],
+      ['http://127.0.0.1:4001', true],
+      ['http://[::1]:4001', true],
+    ])
+    expect(hrefs(config([]).listenPeerUrls.filter(({ optional }) => !optional))).toEqual(['http://127.0.0.1:2380'])
+  })
+
+  test('data directory and initial cluster follow the name and the advertised peer URLs', () => {
+    const named = config(['-name', 'n1', '-initial-advertise-peer-urls', 'http://10.0.0.1:2380,http://10.0.0.1:7001'])
+    expect(named.dataDir).toBe('n1.etcd')
+    expect(named.initialCluster.map(({ name, peerUrls }) => [name, hrefs(peerUrls)])).toEqual([
+      ['n1', ['http://10.0.0.1:2380', 'http://10.0.0.1:7001']],
+    ])
+  })
+
+  test('every default lies within the bounds of its row', () => {
+    const defaults = config([])
+    for (const [key, { min, max }] of OPTION_ROWS) {
+      const value = defaults[key]
+      if (typeof value !== 'number') continue
+      expect(value, key).toBeGreaterThanOrEqual(min ?? Number.NaN)
+      expect(value, key).toBeLessThanOrEqual(max ?? Number.NaN)
+    }
+  })
+
+  test('the settings are frozen, also inside', () => {
+    const { listenClientUrls, initialCluster } = config([])
+    expect(Object.isFrozen(config([]))).toBe(true)
+    expect(Object.isFrozen(listenClientUrls[0])).toBe(true)
+    expect(Object.isFrozen(initialCluster[0]?.peerUrls)).toBe(true)
+  })
+})
+
+describe('precedence', () => {
+  test('a flag comes before MUSTER_, that before ETCD_, that before the default', () => {
+    const env = { MUSTER_NAME: 'muster', ETCD_NAME: 'etcd' }
+    expect(config(['--name=flag'], env).name).toBe('flag')
+    expect(config([], env).name).toBe('muster')
+    expect(config([], { ETCD_NAME: 'etcd' }).name).toBe('etcd')
+    expect(config([], { MUSTER_NAME: '', ETCD_NAME: 'etcd' }).name).toBe('etcd')
+    expect(config([], { ETCD_NAME: '' }).name).toBe('default')
+  })
+
+  test('of a flag given twice the last one counts', () => {
+    expect(config(['--name=a', '-name', 'b']).name).toBe('b')
+  })
+
+  test('variables that nobody knows are reported without their values', () => {
+    const { warnings } = load([], { ETCD_FOO: 'secret', MUSTER_BAR: '1', ETCDCTL_API: '2', PATH: '/bin' })
+    expect(warnings).toEqual([
+      'unrecognized environment variable ETCD_FOO',
+      'unrecognized environment variable MUSTER_BAR',
+    ])
+  })
+})
+
+describe('a static cluster', () => {
+  const CLUSTER = 'a=http://10.0.0.1:2380,b=http://10.0.0.2:2380,a=http://10.0.1.1:2380'
+
+  test('URLs of a repeated name are gathered', () => {
+    const { initialCluster } = config(['-initial-cluster', CLUSTER])
+    expect(initialCluster.map(({ name, peerUrls }) => [name, hrefs(peerUrls)])).toEqual([
+      ['a', ['http://10.0.0.1:2380', 'http://10.0.1.1:2380']],
+      ['b', ['http://10.0.0.2:2380']],
+    ])
+  })
+
+  test('who names URLs to listen on gets those and no more', () => {
+    const urls = [
+      '--listen-client-urls=http://0.0.0.0:2379,http://[::1]:4001',
+      '--advertise-client-urls=http://a.example:2379',
+    ]
+    const { listenClientUrls, advertiseClientUrls } = config(urls)
+    expect(listenClientUrls.map(({ host, port, optional }) => [host, port, optional])).toEqual([
+      ['0.0.0.0', 2379, false],
+      ['::1', 4001, false],
+    ])
+    expect(advertiseClientUrls).toEqual([
+      { href: 'http://a.example:2379', protocol: 'http', host: 'a.example', port: 2379 },
+    ])
+  })
+})
+
+describe('mistakes', () => {
+  const CLIENTS = '--advertise-client-urls=http://localhost:2379'
+
+  test.each<[readonly string[], number, string]>([
+    [['--nane=x'], 2, "unknown option '--nane' (Did you mean --name?)"],
+    [['-name'], 2, 'flag needs an argument: --name'],
+    [['extra'], 1, "'extra' is not a valid flag"],
+    [
+      ['--heartbeat-interval=abc'],
+      2,
+      'invalid value "abc" for flag --heartbeat-interval: want a whole number of milliseconds',
+    ],
+    [
+      ['--heartbeat-interval=1e2'],
+      2,
+      'invalid value "1e2" for flag --heartbeat-interval: want a whole number of milliseconds',
+    ],
+    [['--heartbeat-interval=0'], 1, '--heartbeat-interval must be >0 (set to 0ms)'],
+    [['--election-timeout=-1'], 1, '--election-timeout must be >0 (set to -1ms)'],
+    [
+      ['--election-timeout=400'],
+      1,
+      '--election-timeout[400ms] should be at least as 5 times as --heartbeat-interval[100ms]',
+    ],
+    [['--election-timeout=60000'], 1, '--election-timeout[60000ms] is too long, and should be set less than 50000ms'],
+    [['--snapshot-count=0'], 1, '--snapshot-count is 0, and should be 1 to 10000000 entries'],
+    [['--name='], 2, 'invalid value "" for flag --name: want a name of 1 to 256 characters without "=", "," or blanks'],
+    [
+      ['--name=a=b'],
+      2,
+      'invalid value "a=b" for flag --name: want a name of 1 to 256 characters without "=", "," or blanks',
+    ],
+    [['--log-level=loud'], 2, 'invalid value "loud" for flag --log-level: want one of debug, info, warn, error, fatal'],
+    [
+      ['--initial-cluster-state=old'],
+      2,
+      'invalid value "old" for flag --initial-cluster-state: want one of new, existing',
+    ],
+    [
+      ['--cors=example.com'],
+      2,
+      'invalid value "example.com" for flag --cors: want * or origins like http://host:port, found "example.com"',
+    ],
+    [
+      ['--listen-client-urls=http://localhost:2379'],
+      1,
+      '--advertise-client-urls is required when --listen-client-urls is set explicitly',
+    ],
+    [
+      ['--listen-client-urls=http://a.example:2379', CLIENTS],
+      1,
+      'expected IP in URL for binding (http://a.example:2379)',
+    ],
+    [
+      ['--listen-client-urls=https://127.0.0.1:2379', CLIENTS],
+      1,
+      'listening with TLS is not supported by this version: https://127.0.0.1:2379',
+    ],
+    [
+      ['--listen-client-urls=http://127.0.0.1:2380', CLIENTS],
+      1,
+      '--listen-client-urls and --listen-peer-urls both name http://127.0.0.1:2380',
+    ],
+    [
+      ['--listen-peer-urls=http://127.0.0.1:1,http://127.0.0.1:1'],
+      1,
+      '--listen-peer-urls names http://127.0.0.1:1 twice',
+    ],
+    [['--initial-cluster=a'], 2, 'invalid value "a" for flag --initial-cluster: want a list of NAME=URL, found "a"'],
+  ])('%j ends with status %i and one sentence', (argv, code, sentence) => {
+    expect(failure(argv)).toEqual([code, `musterd: ${sentence}`])
+  })
+
+  test.each([
+    ['2379', 'URL scheme must be http or https: 2379'],
+    ['ftp://a:1', 'URL scheme must be http or https: ftp://a:1'],
+    ['unix://a:1', 'unix sockets are not supported: unix://a:1'],
+    ['http://a', 'URL address does not have the form "host:port": http://a'],
+    ['http://a:99999', 'URL address does not have the form "host:port": http://a:99999'],
+    ['http://:2379', 'URL address does not have the form "host:port": http://:2379'],
+    ['http://u:p@a:1', 'URL address does not have the form "host:port": http://u:p@a:1'],
+    ['http://a:1/v2', 'URL must not contain a path: http://a:1/v2'],
+    ['http://a:1?x', 'URL must not contain a path: http://a:1?x'],
+    ['http://a:1,', 'URL scheme must be http or https: '],
+  ])('the URL %s is refused', (text, sentence) => {
+    const [code, line] = failure([`--advertise-client-urls=${text}`])
+    expect([code, line]).toEqual([2, `musterd: invalid value "${text}" for flag --advertise-client-urls: ${sentence}`])
+  })
+
+  test('a bad value in a variable names the variable and ends with status 1', () => {
+    expect(failure([], { ETCD_HEARTBEAT_INTERVAL: 'abc' })).toEqual([
+      1,
+      'musterd: invalid value "abc" for ETCD_HEARTBEAT_INTERVAL: want a whole number of milliseconds',
+    ])
+  })
+
+  test('a trailing slash of a URL is dropped', () => {
+    expect(hrefs(config(['--advertise-client-urls=http://A:1/']).advertiseClientUrls)).toEqual(['http://A:1'])
+  })
+})
+
+describe('flags of etcd that are not ours', () => {
+  test('none of them has the name of an option', () => {
+    const flags = [...OPTION_ROWS.map(([, { flag }]) => flag), ...OBSOLETE_FLAGS.map(({ flag }) => flag)]
+    expect(flags.filter((flag, at) => flags.indexOf(flag) !== at)).toEqual([])
+  })
+
+  test('an old command line goes on, with one warning for each of them', () => {
+    const { warnings } = load(
+      ['-enable-v2', '--logger=zap', '--pre-vote=false', '-wal-dir', '/x', '--quota-backend-bytes', '1'],
+      { ETCD_AUTO_COMPACTION_RETENTION: '1' },
+    )
+    expect(warnings.toSorted()).toEqual([
+      'ETCD_AUTO_COMPACTION_RETENTION is ignored',
+      'flag --enable-v2 is ignored',
+      'flag --logger is ignored',
+      'flag --pre-vote is ignored',
+      'flag --quota-backend-bytes is ignored',
+      'flag --wal-dir is ignored: all data is in --data-dir',
+    ])
+  })
+
+  test('every ignored flag is accepted', () => {
+    for (const { flag, fate, boolean } of OBSOLETE_FLAGS) {
+      if (fate === 'ignored') expect(load([`-${flag}${boolean ? '' : '=1'}`]).warnings, flag).toHaveLength(1)
+    }
+  })
+
+  test('addresses of etcd before 2.0 become URLs, unless the newer flag is given too', () => {
+    const old = [
+      '-addr=10.0.0.1:4001',
+      '-bind-addr=0.0.0.0:4001',
+      '-peer-addr',
+      '10.0.0.1:7001',
+      '-peer-bind-addr=127.0.0.1:7001',
+    ]
+    const { config, warnings } = load(old)
+    expect(warnings).toHaveLength(4)
+    expect(hrefs(config.advertiseClientUrls)).toEqual(['http://10.0.0.1:4001'])
+    expect(hrefs(config.listenClientUrls)).toEqual(['http://0.0.0.0:4001'])
+    expect(hrefs(config.initialAdvertisePeerUrls)).toEqual(['http://10.0.0.1:7001'])
+    expect(hrefs(config.listenPeerUrls)).toEqual(['http://127.0.0.1:7001'])
+    const both = load(['-addr=10.0.0.1:4001', '--advertise-client-urls=http://10.0.0.2:2379'])
+    expect(hrefs(both.config.advertiseClientUrls)).toEqual(['http://10.0.0.2:2379'])
+  })
+
+  test('one that asks for something else than we do is refused, unless it asks for nothing', () => {
+    expect(failure(['--cert-file=a.pem'])).toEqual([
+      1,
+      'musterd: flag --cert-file cannot be honoured: this version of muster does not have it',
+    ])
+    expect(failure([], { ETCD_DISCOVERY: 'http://x' })[1]).toMatch(/^musterd: ETCD_DISCOVERY cannot be honoured: /)
+    expect(load(['--proxy', 'off', '--auto-tls=false', '--discovery=']).warnings).toHaveLength(3)
+  })
+})
+
+describe('--help and --version', () => {
+  test.each([['-h'], ['-help'], ['--help']])('%s prints every option and ends with status 0', (word) => {
+    const { code, stdout = '', stderr } = exitOf(['--name=x', word])
+    expect([code, stderr]).toEqual([0, undefined])
+    for (const [, { flag }] of OPTION_ROWS) expect(stdout).toContain(`--${flag} `)
+    expect(stdout).not.toContain('--enable-v2')
+    expect(Math.max(...stdout.split('\n').map((line) => line.length))).toBeLessThanOrEqual(110)
+  })
+
+  test('--version prints the version and ends with status 0', () => {
+    expect(exitOf(['-version'])).toEqual({ code: 0, stdout: expect.stringMatching(/^musterd \d+\.\d+\.\d+\S*\n$/) })
+  })
+
+  test('a mistake is followed by a hint', () => {
+    expect(exitOf(['--nane']).stderr).toMatch(/\nRun 'musterd --help' for the options\.\n$/)
+  })
+})
