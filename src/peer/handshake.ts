@@ -20,6 +20,10 @@ export const PROTOCOL_NEWEST = 1
 export const STREAM_PATH = '/muster/v1/peer/stream'
 export const SNAPSHOT_PATH = '/muster/v1/peer/snapshot'
 export const STREAM_PROTOCOL = 'muster-raft'
+/** Of the body of a snapshot. */
+export const SNAPSHOT_TYPE = 'application/vnd.muster.snapshot'
+/** Carries the InstallSnapshot message of a snapshot stream: `codec.ts`, in base64. */
+export const SNAPSHOT_MESSAGE_HEADER = 'muster-message'
 
 const HEADER = {
   protocol: 'muster-protocol',

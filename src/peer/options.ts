@@ -70,14 +70,18 @@ export interface PeerOptions {
   readonly limits: PeerLimits
 }
 
+/** A view of the store that stands still while it is sent. */
+export interface SnapshotView {
+  /** The rows, ready to be staged at the other end. Asked for one after the other. */
+  readonly chunks: AsyncIterable<Uint8Array>
+  /** Called once, when no further chunk is wanted, be it the end or not; a chunk may still be under way. */
+  release(): void
+}
+
 /** Where a snapshot comes from; filled from `store/snapshot.ts`. */
 export interface SnapshotSource {
-  /**
-   * Opens a view that stands still. `message` is what the core offered; the `offer` that comes back names the view's own
-   * index, which may be later, and is what must be sent ahead of the chunks in its place. The chunks end after the last one; leaving the
-   * iteration early (`return()`) releases the view. Throws when no view can be opened.
-   */
-  open(message: InstallSnapshot): Promise<{ offer: InstallSnapshot; chunks: AsyncIterable<Uint8Array> }>
+  /** Opens a view. `message` is what the core offered. Rejects when no view can be opened. */
+  open(message: InstallSnapshot): Promise<SnapshotView>
 }
 
 /** Where a snapshot goes; filled from `store/snapshot.ts` and the replica. */

@@ -1,0 +1,252 @@
+/**
+ * The peer listener: upgrades streams, takes snapshots, shows `/members` and `/version`, refuses everything else.
+ *
+ * Owns: the sockets that others opened. Leaves to others: the comparison of a handshake (`handshake.ts`), one stream
+ * (`stream.ts`), one snapshot (`snapshot-receive.ts`). Source of `/members` and `/version`: the API page, section 7.4.
+ */
+import type { IncomingMessage } from 'node:http'
+import type { AddressInfo, Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { type FastifyInstance, type FastifyReply, fastify } from 'fastify'
+import type { MemberId } from '../raft/types.ts'
+import { decodeFrame } from './codec.ts'
+import { PeerError } from './errors.ts'
+import {
+  checkGreeting,
+  consentHeaders,
+  type Greeting,
+  type Refusal,
+  refusalBody,
+  SNAPSHOT_MESSAGE_HEADER,
+  SNAPSHOT_PATH,
+  SNAPSHOT_TYPE,
+  STREAM_PATH,
+  STREAM_PROTOCOL,
+} from './handshake.ts'
+import type { ListedMember, PeerServerOptions } from './options.ts'
+import { QuietLog } from './quiet-log.ts'
+import { SnapshotReceiver } from './snapshot-receive.ts'
+import { Stream } from './stream.ts'
+import type { PeerTransport } from './transport.ts'
+
+const NOT_FOUND = '404 page not found\n'
+
+export class PeerServer {
+  readonly #options: PeerServerOptions
+  readonly #transport: PeerTransport
+  readonly #log: QuietLog
+  readonly #snapshots: SnapshotReceiver
+  readonly #listeners: FastifyInstance[] = []
+  /** The stream of each member that dialled us, at most one. */
+  readonly #streams = new Map<MemberId, Stream>()
+  #isClosed = false
+
+  /** `transport` counts what is received, and dials members that dialled us. */
+  constructor(transport: PeerTransport, options: PeerServerOptions) {
+    this.#options = options
+    this.#transport = transport
+    this.#log = new QuietLog(options.log, options.clock)
+    const { identity, limits, snapshotSink } = options
+    this.#snapshots = new SnapshotReceiver(snapshotSink, identity.memberId, limits.snapshotIdleMs)
+    transport.onRemotesChanged(() => this.#closeStrangers())
+  }
+
+  /**
+   * Listens at each URL (`http://host:port`; port 0 takes a free one). Resolves to the addresses in use. Rejects with
+   * the error of the first that cannot be had (`EADDRINUSE`, …); the others are closed again.
+   */
+  async listen(urls: readonly string[]): Promise<readonly AddressInfo[]> {
+    const addresses: AddressInfo[] = []
+    try {
+      for (const url of urls) {
+        const { hostname, port } = new URL(url)
+        const app = this.#build()
+        this.#listeners.push(app)
+        await app.listen({ host: hostname.replace(/^\[|\]$/g, ''), port: port === '' ? 80 : Number(port) })
+        addresses.push(app.server.address() as AddressInfo)
+      }
+    } catch (error) {
+      await this.close()
+      throw error
+    }
+    return addresses
+  }
+
+  /** Members whose stream to us stands. */
+  connected(): readonly MemberId[] {
+    return [...this.#streams.keys()]
+  }
+
+  /** Ends every connection and waits, at most `closeMs`, for the sink to let go of snapshots. */
+  async close(): Promise<void> {
+    this.#isClosed = true
+    for (const stream of this.#streams.values()) stream.close(new PeerError('MUSTER_PEER_CLOSED', 'we are closing'))
+    await Promise.all(this.#listeners.map((app) => app.close()))
+    let timer: NodeJS.Timeout | undefined
+    const tooLong = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, this.#options.limits.closeMs)
+    })
+    await Promise.race([this.#snapshots.settled(), tooLong])
+    clearTimeout(timer)
+  }
+
+  #build(): FastifyInstance {
+    const { limits, tls, identity } = this.#options
+    const http = { headersTimeout: limits.requestHeadMs, connectionsCheckingInterval: limits.requestHeadMs }
+    const app = fastify({
+      logger: false,
+      bodyLimit: 1,
+      forceCloseConnections: true,
+      exposeHeadRoutes: false,
+      clientErrorHandler: (error, socket) => this.#onClientError(error, socket),
+      ...(tls === undefined ? { http } : { https: { ...http, ...tls } }),
+    }) as FastifyInstance
+    app.server.maxConnections = limits.connectionsMax
+    app.server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+      this.#onUpgrade(request, socket as Socket, head)
+    })
+    app.server.on('drop', (data?: { remoteAddress?: string }) => {
+      const address = data?.remoteAddress ?? 'unknown'
+      const fields = { address, connectionsMax: limits.connectionsMax }
+      this.#log.warn('', 'too many connections', fields, 'refused a connection at the peer port: there are too many')
+    })
+
+    app.removeAllContentTypeParsers()
+    app.addContentTypeParser(SNAPSHOT_TYPE, (_request, payload, done) => done(null, payload))
+    app.get('/members', (_request, reply) => {
+      reply.header('x-etcd-cluster-id', identity.clusterId)
+      reply.header('content-type', 'application/json')
+      return reply.send(membersBody(this.#options.members()))
+    })
+    app.get('/version', (_request, reply) => {
+      reply.header('content-type', 'application/json')
+      return reply.send(this.#options.version())
+    })
+    app.post(SNAPSHOT_PATH, async (request, reply) => {
+      const refusal = await this.#onSnapshot(request.raw)
+      reply.header('content-type', 'application/json')
+      if (refusal === undefined) return reply.send('{"staged":true}')
+      this.#logRefusal(request.raw, refusal)
+      // What is left of the body is not read: the connection ends with the answer.
+      return reply.header('connection', 'close').code(refusal.status).send(refusalBody(refusal))
+    })
+    app.setNotFoundHandler((request, reply) => this.#notFound(request.raw, reply))
+    app.setErrorHandler((_error, request, reply) => this.#notFound(request.raw, reply))
+    return app
+  }
+
+  #notFound(request: IncomingMessage, reply: FastifyReply): FastifyReply {
+    const fields = { address: addressOf(request.socket), method: request.method, url: request.url?.slice(0, 200) }
+    this.#log.warn(fields.address, 'not found', fields, 'refused a request that has no place at the peer port')
+    return reply
+      .header('content-type', 'text/plain; charset=utf-8')
+      .header('connection', 'close')
+      .code(404)
+      .send(NOT_FOUND)
+  }
+
+  /** Bytes that are not HTTP, and requests whose head never ends. */
+  #onClientError(error: NodeJS.ErrnoException, socket: Socket): void {
+    const address = addressOf(socket)
+    const code = error.code ?? 'unknown'
+    // Connections that are reset before they ask for anything are port scans and health checks.
+    if (code !== 'ECONNRESET') {
+      this.#log.warn(address, code, { address, code }, 'refused a connection at the peer port: it does not speak HTTP')
+    }
+    if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n')
+    socket.destroySoon()
+  }
+
+  async #onSnapshot(request: IncomingMessage): Promise<Refusal | undefined> {
+    const greeting = checkGreeting(request.headers, this.#options.identity, this.#options)
+    if (!('from' in greeting)) return greeting
+    const header = request.headers[SNAPSHOT_MESSAGE_HEADER]
+    return this.#snapshots.receive(greeting.from, typeof header === 'string' ? header : undefined, request)
+  }
+
+  #onUpgrade(request: IncomingMessage, socket: Socket, head: Buffer): void {
+    socket.on('error', () => {})
+    if (request.url !== STREAM_PATH || request.method !== 'GET' || request.headers.upgrade !== STREAM_PROTOCOL) {
+      const refusal = { status: 404, code: 'MUSTER_PEER_BAD_HANDSHAKE', message: 'no such upgrade here' } as const
+      this.#refuse(request, socket, refusal)
+      return
+    }
+    const greeting = checkGreeting(request.headers, this.#options.identity, this.#options)
+    if (this.#isClosed) socket.destroy()
+    else if ('from' in greeting) this.#accept(greeting, socket, head)
+    else this.#refuse(request, socket, greeting)
+  }
+
+  #refuse(request: IncomingMessage, socket: Socket, refusal: Refusal): void {
+    this.#logRefusal(request, refusal)
+    const body = refusalBody(refusal)
+    socket.end(
+      `HTTP/1.1 ${refusal.status} Refused\r\nConnection: close\r\nContent-Type: application/json\r\n` +
+        `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+    )
+    socket.destroySoon()
+  }
+
+  #accept(greeting: Greeting, socket: Socket, head: Buffer): void {
+    const { from } = greeting
+    const { identity, events, limits, clock, log } = this.#options
+    const consent = Object.entries(consentHeaders(identity, greeting)).map(([name, value]) => `${name}: ${value}\r\n`)
+    socket.setTimeout(0)
+    socket.setNoDelay(true)
+    socket.write(
+      `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: ${STREAM_PROTOCOL}\r\n${consent.join('')}\r\n`,
+    )
+    if (head.length > 0) socket.unshift(head)
+    this.#streams.get(from)?.close(new PeerError('MUSTER_PEER_CLOSED', 'the member opened a new stream'))
+
+    const traffic = this.#transport.counters.of(from)
+    const { total } = this.#transport.counters
+    const stream = new Stream(socket, 'acceptor', limits, clock, {
+      frame: (content) => {
+        const messages = decodeFrame(content, from, identity.memberId)
+        let appends = 0
+        for (const message of messages) if (message.kind === 'append') appends++
+        for (const counters of [traffic, total]) {
+          counters.receivedMessages += messages.length
+          counters.receivedBytes += content.length
+          counters.receivedAppends += appends
+        }
+        events.receive(messages)
+      },
+      closed: (cause) => {
+        if (this.#streams.get(from) === stream) this.#streams.delete(from)
+        const code = cause instanceof PeerError ? cause.code : 'MUSTER_PEER_CLOSED'
+        if (this.#isClosed) return
+        if (code === 'MUSTER_PEER_CLOSED') log.debug({ remote: from }, 'another member closed its stream to us')
+        else this.#log.warn(from, code, { remote: from, code, reason: cause.message }, 'closed the stream of a member')
+      },
+    })
+    this.#streams.set(from, stream)
+    this.#transport.heardFrom(from)
+  }
+
+  #closeStrangers(): void {
+    for (const [id, stream] of this.#streams) {
+      if (!this.#options.isMember(id)) stream.close(new PeerError('MUSTER_PEER_UNKNOWN', `${id} is a member no more`))
+    }
+  }
+
+  #logRefusal(request: IncomingMessage, refusal: Refusal): void {
+    const address = addressOf(request.socket)
+    const { code, message: reason } = refusal
+    this.#log.warn(address, code, { address, code, reason }, 'refused a connection at the peer port')
+  }
+}
+
+function addressOf(socket: Duplex): string {
+  return (socket as Socket).remoteAddress ?? 'unknown'
+}
+
+/** Ids as decimal numbers of up to 64 bits, which JSON.stringify cannot write. */
+function membersBody(members: readonly ListedMember[]): string {
+  const items = members.map(({ id, name, peerURLs, clientURLs }) => {
+    const rest = JSON.stringify({ peerURLs, name, clientURLs })
+    return `{"id":${BigInt(`0x${id}`)},${rest.slice(1)}`
+  })
+  return `[${items.join(',')}]\n`
+}

@@ -1,0 +1,116 @@
+/**
+ * A snapshot on its way out: one POST whose body is the rows.
+ *
+ * Owns: the request, the pace (undici takes the next chunk when the socket has room), the limit on standing still, what
+ * the answer means. Leaves to others: opening the view (`SnapshotSource`), one at a time per remote (`transport.ts`).
+ */
+import { Readable } from 'node:stream'
+import type { InstallSnapshot } from '../raft/message.ts'
+import { encodeInstallSnapshot } from './codec.ts'
+import { connectError, openClient } from './dial.ts'
+import { PeerError } from './errors.ts'
+import { greetingHeaders, parseRefusal, SNAPSHOT_MESSAGE_HEADER, SNAPSHOT_PATH, SNAPSHOT_TYPE } from './handshake.ts'
+import type { PeerTransportOptions, SnapshotSource, SnapshotView } from './options.ts'
+
+/**
+ * Sends a snapshot to `url`. `done` is called once, never before this returns: without error when the receiver staged
+ * it. The returned function gives it up; `done` still follows.
+ */
+export function sendSnapshot(
+  options: PeerTransportOptions,
+  url: string,
+  message: InstallSnapshot,
+  done: (error: PeerError | undefined) => void,
+): () => void {
+  const sending = new AbortController()
+  run(options, url, message, sending).then(
+    () => done(undefined),
+    (error: unknown) => done(asPeerError(url, sending.signal.aborted ? sending.signal.reason : error)),
+  )
+  return () => sending.abort(new PeerError('MUSTER_PEER_CLOSED', 'the snapshot was given up'))
+}
+
+async function run(
+  options: PeerTransportOptions,
+  url: string,
+  message: InstallSnapshot,
+  sending: AbortController,
+): Promise<void> {
+  const { signal } = sending
+  const { snapshotIdleMs } = options.limits
+  const watch = setTimeout(() => {
+    sending.abort(new PeerError('MUSTER_PEER_SILENT', `the snapshot did not move for ${snapshotIdleMs} ms`))
+  }, snapshotIdleMs)
+  try {
+    const view = await openView(options.snapshotSource, message, signal)
+    try {
+      await post(options, url, message, paced(view.chunks, watch), signal)
+    } finally {
+      view.release()
+    }
+  } finally {
+    clearTimeout(watch)
+  }
+}
+
+/** Opens the view, or releases it when it comes too late. */
+async function openView(source: SnapshotSource, message: InstallSnapshot, signal: AbortSignal): Promise<SnapshotView> {
+  signal.throwIfAborted()
+  const opening = source.open(message)
+  const aborted = new Promise<undefined>((resolve) => {
+    signal.addEventListener('abort', () => resolve(undefined), { once: true })
+  })
+  const view = await Promise.race([opening, aborted])
+  if (view !== undefined) return view
+  opening.then(
+    (late) => late.release(),
+    () => {},
+  )
+  throw signal.reason
+}
+
+async function post(
+  options: PeerTransportOptions,
+  url: string,
+  message: InstallSnapshot,
+  body: AsyncIterable<Uint8Array>,
+  signal: AbortSignal,
+): Promise<void> {
+  const client = openClient(url, options.connect)
+  const stop = (): void => void client.destroy(signal.reason as Error).catch(() => {})
+  signal.addEventListener('abort', stop)
+  try {
+    signal.throwIfAborted()
+    const answer = await client.request({
+      path: SNAPSHOT_PATH,
+      method: 'POST',
+      headers: {
+        ...greetingHeaders(options.identity, message.to),
+        [SNAPSHOT_MESSAGE_HEADER]: encodeInstallSnapshot(message).toString('base64'),
+        'content-type': SNAPSHOT_TYPE,
+      },
+      body: Readable.from(body, { objectMode: false, highWaterMark: 0 }),
+    })
+    const text = await answer.body.text()
+    if (answer.statusCode !== 200) {
+      const refusal = parseRefusal(answer.statusCode, text)
+      throw new PeerError(refusal.code, `${url} refused the snapshot: ${refusal.message}`)
+    }
+  } finally {
+    signal.removeEventListener('abort', stop)
+    await client.destroy().catch(() => {})
+  }
+}
+
+/** Passes chunks on as they are asked for; each that is asked for proves progress. */
+async function* paced(chunks: AsyncIterable<Uint8Array>, watch: NodeJS.Timeout): AsyncGenerator<Uint8Array> {
+  for await (const chunk of chunks) {
+    yield chunk
+    watch.refresh()
+  }
+}
+
+function asPeerError(url: string, error: unknown): PeerError {
+  if (error instanceof PeerError) return error
+  return connectError(url, error instanceof Error ? error : new Error(String(error)))
+}
