@@ -40,6 +40,7 @@ export function loseLeader(state: RaftState): void {
 export function onAppend(state: RaftState, message: Append): void {
   const { log } = state
   const { entries, prevIndex, prevTerm } = message
+  const commitBefore = log.commitIndex
   const lastNewIndex = prevIndex + entries.length
   if (!log.matches(prevIndex, prevTerm)) {
     reject(state, message)
@@ -50,7 +51,10 @@ export function onAppend(state: RaftState, message: Append): void {
     if (entries.length > 0) raiseClock(state, (entries[entries.length - 1] as Entry).stampMs)
     log.commitTo(Math.min(message.commitIndex, lastNewIndex))
   }
-  acknowledge(state, message.from, Math.max(lastNewIndex, log.commitIndex))
+  // News of a commit alone, about entries that were acknowledged before, needs no answer: that spares a message for every
+  // commit. The same append again, sent because an answer was lost, brings no news, and is answered.
+  const onlyCommit = entries.length === 0 && prevIndex <= state.acknowledgedIndex && log.commitIndex > commitBefore
+  if (!onlyCommit) acknowledge(state, message.from, Math.max(lastNewIndex, log.commitIndex))
 }
 
 /** Follows the clock and the commit index, and answers at once. */
@@ -132,6 +136,7 @@ function reject(state: RaftState, message: Append): void {
 
 /** Says, once it is on disk, up to where our log is the leader's. One answer serves all appends of a turn. */
 function acknowledge(state: RaftState, to: MemberId, matchIndex: Index): void {
+  state.acknowledgedIndex = Math.max(state.acknowledgedIndex, matchIndex)
   const last = state.promises[state.promises.length - 1]
   if (last?.kind === 'appendReply' && !last.rejected && last.to === to && last.term === state.term) {
     state.promises.pop()

@@ -136,6 +136,7 @@ function leaveRole(state: RaftState): void {
   state.transferElapsed = 0
   state.membershipIndex = 0
   state.uncommittedBytes = 0
+  state.acknowledgedIndex = 0
   // Their waiters learn nothing, and time out: a forwarded proposal may be lost on the way as well.
   state.forwards = []
   state.forwardBytes = 0

@@ -98,6 +98,8 @@ export interface RaftState {
   membershipIndex: Index
   /** Leader: bytes of entries beyond the commit index. */
   uncommittedBytes: number
+  /** Follower: the highest index acknowledged to this leader. 0 when it has just become the leader. */
+  acknowledgedIndex: Index
   /** Follower: proposals for the leader that wait for the end of the turn. */
   forwards: Proposal[]
   forwardBytes: number
@@ -185,6 +187,7 @@ export function createState(config: RaftConfig, restored: Restored): RaftState {
     transferElapsed: 0,
     membershipIndex: 0,
     uncommittedBytes: 0,
+    acknowledgedIndex: 0,
     forwards: [],
     forwardBytes: 0,
     reads: {
