@@ -1,0 +1,65 @@
+/** `muster healthcheck` says whether the member next to it is well, in one line and by its status. */
+import { createServer, type RequestListener } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
+import { NODE, ROOT } from '../support/child.ts'
+import { freePort } from '../support/free-port.ts'
+import { startChild } from '../support/scratch.ts'
+
+const MUSTER = join(ROOT, 'bin', 'muster.ts')
+
+async function muster(words: readonly string[], env: NodeJS.ProcessEnv = {}) {
+  const child = startChild(NODE, [MUSTER, ...words], { env: { ...env, PATH: process.env['PATH'] } })
+  const { code } = await child.exited
+  return { code, stdout: child.stdout, stderr: child.stderr }
+}
+
+/** A member that answers everything in one way. Returns its URL. */
+async function fakeMember(answer: RequestListener): Promise<string> {
+  const server = createServer(answer)
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
+  onTestFinished(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+}
+
+test('a member that says that it is healthy is healthy, wherever the environment says that it listens', async () => {
+  const url = await fakeMember((request, response) => {
+    response.end(request.url === '/health' ? '{"health":"true"}' : '')
+  })
+  const env = { ETCD_LISTEN_CLIENT_URLS: url.replace('127.0.0.1', '0.0.0.0') }
+  expect(await muster(['healthcheck'], env)).toEqual({
+    code: 0,
+    stdout: `healthy: ${url}/health says 200 {"health":"true"}\n`,
+    stderr: '',
+  })
+})
+
+test('a member that says that it is not is not', async () => {
+  const url = await fakeMember((_request, response) => response.writeHead(503).end('{"health":"false"}\n'))
+  expect(await muster(['healthcheck', '--url', url])).toEqual({
+    code: 1,
+    stdout: '',
+    stderr: `unhealthy: ${url}/health says 503 {"health":"false"}\n`,
+  })
+})
+
+test('nobody there is unhealthy, and the line says why', async () => {
+  const port = await freePort()
+  const { code, stderr } = await muster(['healthcheck', '--url', `http://127.0.0.1:${port}`])
+  expect(code).toBe(1)
+  expect(stderr).toMatch(/^unhealthy: cannot ask: .*ECONNREFUSED.*\n$/)
+})
+
+test('words that it does not know end it with status 2', async () => {
+  expect((await muster(['dance'])).code).toBe(2)
+  expect((await muster(['healthcheck', '--wrong'])).code).toBe(2)
+})
+
+test('--help and --version end it with status 0', async () => {
+  expect(await muster(['--version'])).toMatchObject({ code: 0, stdout: expect.stringMatching(/^muster \d+\.\d+/) })
+  expect(await muster(['--help'])).toMatchObject({ code: 0, stdout: expect.stringContaining('healthcheck') })
+})
