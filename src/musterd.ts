@@ -177,6 +177,7 @@ async function startOn(disk: Disk, config: Config, log: Logger): Promise<Member>
   const metrics = new Metrics()
   const peerServer = new PeerServer({
     ...peerOptions,
+    transport,
     snapshotSink: { stage: (_from, message, chunks) => driver.stage(message, chunks as AsyncIterable<Buffer>) },
     isMember: (other) => replica.store.members.get(other) !== undefined,
     isRemoved: (other) => replica.store.members.isRemoved(other),

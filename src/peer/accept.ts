@@ -27,13 +27,11 @@ import type { ListedMember, PeerServerOptions } from './options.ts'
 import { QuietLog } from './quiet-log.ts'
 import { SnapshotReceiver } from './snapshot-receive.ts'
 import { Stream } from './stream.ts'
-import type { PeerTransport } from './transport.ts'
 
 const NOT_FOUND = '404 page not found\n'
 
 export class PeerServer {
   readonly #options: PeerServerOptions
-  readonly #transport: PeerTransport
   readonly #log: QuietLog
   readonly #snapshots: SnapshotReceiver
   readonly #listeners: FastifyInstance[] = []
@@ -41,35 +39,36 @@ export class PeerServer {
   readonly #streams = new Map<MemberId, Stream>()
   #isClosed = false
 
-  /** `transport` counts what is received, and dials members that dialled us. */
-  constructor(transport: PeerTransport, options: PeerServerOptions) {
+  constructor(options: PeerServerOptions) {
     this.#options = options
-    this.#transport = transport
     this.#log = new QuietLog(options.log, options.clock)
-    const { identity, limits, snapshotSink } = options
+    const { identity, limits, snapshotSink, transport } = options
     this.#snapshots = new SnapshotReceiver(snapshotSink, identity.memberId, limits.snapshotIdleMs)
     transport.onRemotesChanged(() => this.#closeStrangers())
   }
 
   /**
-   * Listens at each URL (`http://host:port`; port 0 takes a free one). Resolves to the addresses in use. Rejects with
-   * the error of the first that cannot be had (`EADDRINUSE`, …); the others are closed again.
+   * Listens at each URL (`http://host:port`; port 0 takes a free one), besides where it listens already. When one cannot
+   * be had (`EADDRINUSE`, …) the others of this call are closed again and its error is thrown.
    */
-  async listen(urls: readonly string[]): Promise<readonly AddressInfo[]> {
-    const addresses: AddressInfo[] = []
+  async listen(urls: readonly URL[]): Promise<void> {
+    const apps: FastifyInstance[] = []
     try {
-      for (const url of urls) {
-        const { hostname, port } = new URL(url)
+      for (const { hostname, port } of urls) {
         const app = this.#build()
-        this.#listeners.push(app)
-        await app.listen({ host: hostname.replace(/^\[|\]$/g, ''), port: port === '' ? 80 : Number(port) })
-        addresses.push(app.server.address() as AddressInfo)
+        apps.push(app)
+        await app.listen({ host: hostname.replace(/^\[|\]$/g, ''), port: Number(port) })
       }
     } catch (error) {
-      await this.close()
+      await Promise.all(apps.map((app) => app.close()))
       throw error
     }
-    return addresses
+    this.#listeners.push(...apps)
+  }
+
+  /** Where it listens, with true ports, in the order given. */
+  addresses(): readonly AddressInfo[] {
+    return this.#listeners.map((app) => app.server.address() as AddressInfo)
   }
 
   /** Members whose stream to us stands. */
@@ -189,7 +188,7 @@ export class PeerServer {
 
   #accept(greeting: Greeting, socket: Socket, head: Buffer): void {
     const { from } = greeting
-    const { identity, events, limits, clock, log } = this.#options
+    const { identity, events, limits, clock, log, transport } = this.#options
     const consent = Object.entries(consentHeaders(identity, greeting)).map(([name, value]) => `${name}: ${value}\r\n`)
     socket.setTimeout(0)
     socket.setNoDelay(true)
@@ -199,8 +198,8 @@ export class PeerServer {
     if (head.length > 0) socket.unshift(head)
     this.#streams.get(from)?.close(new PeerError('MUSTER_PEER_CLOSED', 'the member opened a new stream'))
 
-    const traffic = this.#transport.counters.of(from)
-    const { total } = this.#transport.counters
+    const traffic = transport.counters.of(from)
+    const { total } = transport.counters
     const stream = new Stream(socket, 'acceptor', limits, clock, {
       frame: (content) => {
         const messages = decodeFrame(content, from, identity.memberId)
@@ -222,7 +221,7 @@ export class PeerServer {
       },
     })
     this.#streams.set(from, stream)
-    this.#transport.heardFrom(from)
+    transport.heardFrom(from)
   }
 
   #closeStrangers(): void {

@@ -13,8 +13,8 @@ import type { PeerErrorCode } from './errors.ts'
 import type { PeerIdentity } from './options.ts'
 
 /** The oldest and the newest protocol version that this build speaks. */
-export const PROTOCOL_OLDEST = 1
-export const PROTOCOL_NEWEST = 1
+const PROTOCOL_OLDEST = 1
+const PROTOCOL_NEWEST = 1
 
 /** Paths of the peer listener and the name of the upgraded protocol. */
 export const STREAM_PATH = '/muster/v1/peer/stream'

@@ -6,6 +6,7 @@
 import type { InstallSnapshot } from '../raft/message.ts'
 import type { MemberId } from '../raft/types.ts'
 import type { Clock, Log, PeerEvents } from '../replica/ports.ts'
+import type { PeerTransport } from './transport.ts'
 
 /** Who we are; compared in every handshake. */
 export interface PeerIdentity {
@@ -70,18 +71,21 @@ export interface PeerOptions {
   readonly limits: PeerLimits
 }
 
-/** A view of the store that stands still while it is sent. */
-export interface SnapshotView {
-  /** The rows, ready to be staged at the other end. Asked for one after the other. */
+/** What is sent: the present state, which may be newer than what the core offered. */
+export interface OutgoingSnapshot {
+  /** The message with the metadata of what the chunks hold. */
+  readonly offer: InstallSnapshot
+  /**
+   * The rows. At least one chunk is asked for, one after the other; `return()` follows when the rest is not wanted, and
+   * then lets go of whatever the chunks come from, as the end of the chunks does.
+   */
   readonly chunks: AsyncIterable<Uint8Array>
-  /** Called once, when no further chunk is wanted, be it the end or not; a chunk may still be under way. */
-  release(): void
 }
 
 /** Where a snapshot comes from; filled from `store/snapshot.ts`. */
 export interface SnapshotSource {
-  /** Opens a view. `message` is what the core offered. Rejects when no view can be opened. */
-  open(message: InstallSnapshot): Promise<SnapshotView>
+  /** Opens a view that stands still while it is sent. Rejects when none can be opened. */
+  open(offer: InstallSnapshot): Promise<OutgoingSnapshot>
 }
 
 /** Where a snapshot goes; filled from `store/snapshot.ts` and the replica. */
@@ -115,6 +119,8 @@ export interface ListedMember {
 export type TlsOptions = Readonly<Record<string, unknown>>
 
 export interface PeerServerOptions extends PeerOptions {
+  /** Counts what is received, and dials members that dialled us. */
+  readonly transport: PeerTransport
   readonly snapshotSink: SnapshotSink
   isMember(id: MemberId): boolean
   isRemoved(id: MemberId): boolean

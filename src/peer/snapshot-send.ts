@@ -10,7 +10,7 @@ import { encodeInstallSnapshot } from './codec.ts'
 import { connectError, openClient } from './dial.ts'
 import { PeerError } from './errors.ts'
 import { greetingHeaders, parseRefusal, SNAPSHOT_MESSAGE_HEADER, SNAPSHOT_PATH, SNAPSHOT_TYPE } from './handshake.ts'
-import type { PeerTransportOptions, SnapshotSource, SnapshotView } from './options.ts'
+import type { OutgoingSnapshot, PeerTransportOptions } from './options.ts'
 
 /**
  * Sends a snapshot to `url`. `done` is called once, never before this returns: without error when the receiver staged
@@ -42,31 +42,57 @@ async function run(
     sending.abort(new PeerError('MUSTER_PEER_SILENT', `the snapshot did not move for ${snapshotIdleMs} ms`))
   }, snapshotIdleMs)
   try {
-    const view = await openView(options.snapshotSource, message, signal)
+    const { offer, chunks } = await opened(options.snapshotSource.open(message), signal)
+    const rest = chunks[Symbol.asyncIterator]()
     try {
-      await post(options, url, message, paced(view.chunks, watch), signal)
+      // Asked for before connecting: a generator that never ran would not let go of its view when returned from.
+      const first = await unlessAborted(rest.next(), signal)
+      await post(options, url, offer, paced(first, rest, watch), signal)
     } finally {
-      view.release()
+      letGo(rest)
     }
   } finally {
     clearTimeout(watch)
   }
 }
 
-/** Opens the view, or releases it when it comes too late. */
-async function openView(source: SnapshotSource, message: InstallSnapshot, signal: AbortSignal): Promise<SnapshotView> {
-  signal.throwIfAborted()
-  const opening = source.open(message)
-  const aborted = new Promise<undefined>((resolve) => {
-    signal.addEventListener('abort', () => resolve(undefined), { once: true })
-  })
-  const view = await Promise.race([opening, aborted])
-  if (view !== undefined) return view
-  opening.then(
-    (late) => late.release(),
+/** Waits for the view; one that comes too late is let go of. */
+async function opened(opening: Promise<OutgoingSnapshot>, signal: AbortSignal): Promise<OutgoingSnapshot> {
+  try {
+    return await unlessAborted(opening, signal)
+  } catch (error) {
+    opening.then(
+      async ({ chunks }) => {
+        const rest = chunks[Symbol.asyncIterator]()
+        await rest.next()
+        letGo(rest)
+      },
+      () => {},
+    )
+    throw error
+  }
+}
+
+/** Its failure is of no consequence: the snapshot is over. Not waited for: it follows a chunk that may never come. */
+function letGo(chunks: AsyncIterator<Uint8Array>): void {
+  chunks.return?.().then(
+    () => {},
     () => {},
   )
-  throw signal.reason
+}
+
+async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  let stop = (): void => {}
+  const aborted = new Promise<never>((_resolve, reject) => {
+    stop = () => reject(signal.reason as Error)
+    if (signal.aborted) stop()
+    else signal.addEventListener('abort', stop)
+  })
+  try {
+    return await Promise.race([promise, aborted])
+  } finally {
+    signal.removeEventListener('abort', stop)
+  }
 }
 
 async function post(
@@ -103,9 +129,13 @@ async function post(
 }
 
 /** Passes chunks on as they are asked for; each that is asked for proves progress. */
-async function* paced(chunks: AsyncIterable<Uint8Array>, watch: NodeJS.Timeout): AsyncGenerator<Uint8Array> {
-  for await (const chunk of chunks) {
-    yield chunk
+async function* paced(
+  first: IteratorResult<Uint8Array>,
+  rest: AsyncIterator<Uint8Array>,
+  watch: NodeJS.Timeout,
+): AsyncGenerator<Uint8Array> {
+  for (let next = first; next.done !== true; next = await rest.next()) {
+    yield next.value
     watch.refresh()
   }
 }
