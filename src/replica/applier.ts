@@ -6,7 +6,7 @@
  */
 import assert from 'node:assert'
 import { crc32 } from 'node:zlib'
-import { type Entry, EntryKind, type MemberId, type Term } from '../raft/types.ts'
+import { type Entry, EntryKind, type MemberId, type SnapshotMeta, type Term } from '../raft/types.ts'
 import { decodeCommand } from '../store/command-codec.ts'
 import type { StateMachine } from '../store/state-machine.ts'
 import type { Expirer } from './expirer.ts'
@@ -46,10 +46,12 @@ export class Applier {
     if (last !== undefined) waiters.applied(last.index)
   }
 
-  /** A snapshot took the place of everything up to an entry of `term`. */
-  jumped(term: Term): void {
-    this.#appliedTerm = Math.max(this.#appliedTerm, term)
-    this.#parts.waiters.jumped(term)
+  /** A snapshot took the place of everything up to and including its index. */
+  jumped(snapshot: SnapshotMeta): void {
+    const { waiters } = this.#parts
+    this.#appliedTerm = Math.max(this.#appliedTerm, snapshot.term)
+    waiters.jumped(snapshot.term)
+    waiters.applied(snapshot.index)
   }
 
   #applyOne(entry: Entry, store: StateMachine): void {

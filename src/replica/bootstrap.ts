@@ -54,12 +54,15 @@ export function bootstrap(members: readonly InitialMember[], name: string, token
   const membership: Membership = { voters, learners: [] }
   const store = new StateMachine(options)
   const inOrder = [...members].sort((a, b) => compareMemberIds(ids.get(a.name) ?? self, ids.get(b.name) ?? self))
-  for (const member of inOrder) {
-    store.apply(
-      { index: 0, term: 0, stampMs: 0 },
-      { kind: 'putMember', id: ids.get(member.name) ?? self, peerUrls: member.peerUrls, name: undefined, clientUrls: undefined },
-    )
-  }
+  store.found(
+    inOrder.map(({ name: memberName, peerUrls }) => ({
+      kind: 'putMember',
+      id: ids.get(memberName) ?? self,
+      peerUrls,
+      name: undefined,
+      clientUrls: undefined,
+    })),
+  )
   const logStart: SnapshotMeta = { index: 0, term: 0, stampMs: 0, membership }
   return {
     raft: {

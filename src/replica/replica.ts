@@ -18,6 +18,7 @@ import { currentGenerationRow } from '../store/rows.ts'
 import type { StateMachine } from '../store/state-machine.ts'
 import { Applier } from './applier.ts'
 import { Expirer } from './expirer.ts'
+import { LeaderView } from './leader-view.ts'
 import { type LogBounds, LogKeeper } from './log-keeper.ts'
 import type { Clock, Condition, ConditionCode, Log, PeerEvents, Transport } from './ports.ts'
 import type { RaftState } from './raft-rows.ts'
@@ -72,7 +73,8 @@ export class Replica implements PeerEvents {
   readonly #keeper: LogKeeper
   readonly #applier: Applier
   readonly #logRows: LogRows
-  #store: StateMachine
+  readonly #leader: LeaderView
+  readonly #store: StateMachine
   #generation: number
   #inbox: Message[] = []
   #inboxDropped = 0
@@ -83,11 +85,6 @@ export class Replica implements PeerEvents {
   #stopped = false
   #nextSeq: number
   #polledMs: number
-  #role: RoleView
-  #leaderSinceWallMs = 0
-  #leaderChangedMs: number
-  #clockSeenMs = 0
-  #clockSeenAtMs: number
   #heardMs: number
 
   constructor(parts: ReplicaParts) {
@@ -121,10 +118,14 @@ export class Replica implements PeerEvents {
     })
     this.#logRows = new LogRows(restored.logStart.index, restored.entries.at(-1)?.index ?? restored.logStart.index)
     this.#polledMs = parts.clock.monotonicMs()
-    this.#clockSeenAtMs = this.#polledMs
-    this.#leaderChangedMs = this.#polledMs
     this.#heardMs = this.#polledMs
-    this.#role = { role: 'follower', term: restored.hardState.term, leader: undefined }
+    this.#leader = new LeaderView({
+      id: this.id,
+      clock: parts.clock,
+      log: parts.log,
+      clockAheadMsMax: settings.awayMsMax,
+      term: restored.hardState.term,
+    })
   }
 
   // Inputs from clients
@@ -171,7 +172,7 @@ export class Replica implements PeerEvents {
   }
 
   gone(id: MemberId): void {
-    if (this.#role.leader === id) this.#log.warn({ member: id }, 'the leader is gone: its port refuses connections')
+    if (this.#leader.role.leader === id) this.#log.warn({ member: id }, 'the leader is gone: its port refuses connections')
     this.#raft.reportGone(id)
     this.#wakeUp()
   }
@@ -214,7 +215,10 @@ export class Replica implements PeerEvents {
     this.#propose()
     this.#ask()
     const ready = this.#raft.ready()
-    if (ready === undefined) return undefined
+    if (ready === undefined) {
+      this.#settleStaged(false)
+      return undefined
+    }
 
     this.#turnOpen = true
     this.#send(ready.messages)
@@ -279,11 +283,11 @@ export class Replica implements PeerEvents {
   }
 
   get roleView(): RoleView {
-    return this.#role
+    return this.#leader.role
   }
 
   get leaderSinceWallMs(): number {
-    return this.#leaderSinceWallMs
+    return this.#leader.sinceWallMs
   }
 
   /** Requests of this member's clients that wait. */
@@ -300,6 +304,11 @@ export class Replica implements PeerEvents {
     return this.#raft.commitIndex
   }
 
+  /** Number of the latest request, of a client or of this member's own. */
+  get lastSeq(): number {
+    return this.#nextSeq - 1
+  }
+
   get term(): Term {
     return this.#raft.term
   }
@@ -310,9 +319,7 @@ export class Replica implements PeerEvents {
 
   /** The replicated clock as this member can know it now. Stands still while there is no leader. */
   clockNowMs(): number {
-    if (this.#role.leader === undefined) return this.#clockSeenMs
-    const sinceMs = this.#clock.monotonicMs() - this.#clockSeenAtMs
-    return this.#clockSeenMs + Math.min(Math.max(sinceMs, 0), this.#settings.awayMsMax)
+    return this.#leader.clockNowMs()
   }
 
   // Inside
@@ -335,9 +342,12 @@ export class Replica implements PeerEvents {
     const nowMs = this.#clock.monotonicMs()
     const elapsedMs = nowMs - this.#polledMs
     this.#polledMs = nowMs
-    if (elapsedMs > this.#settings.awayMsMax && this.#role.role === 'leader') {
-      // Others may have elected a leader meanwhile, and keys may seem due that their owners refreshed there.
-      this.#log.warn({ awayMs: Math.round(elapsedMs) }, 'this leader was away for longer than an election timeout: it steps down')
+    if (elapsedMs > this.#settings.awayMsMax) {
+      // Others may have elected a leader meanwhile, and keys may seem due that their owners refreshed there. The core is
+      // asked, not the last role view: it may have been elected while the disk wrote.
+      if (this.#leader.role.role === 'leader') {
+        this.#log.warn({ awayMs: Math.round(elapsedMs) }, 'this leader was away for longer than an election timeout: it steps down')
+      }
       this.#raft.stepDown()
     }
     this.#raft.advanceClock(elapsedMs)
@@ -353,18 +363,11 @@ export class Replica implements PeerEvents {
       for (const message of messages) this.#raft.step(message)
     }
     if (this.#staged !== undefined) this.#raft.step(this.#staged.message)
-    this.#noteClock()
-  }
-
-  #noteClock(): void {
-    const clockMs = this.#raft.clockMs
-    if (clockMs === this.#clockSeenMs) return
-    this.#clockSeenMs = clockMs
-    this.#clockSeenAtMs = this.#polledMs
+    this.#leader.noteClock(this.#raft.clockMs, this.#polledMs)
   }
 
   #propose(): void {
-    const expiry = this.#role.role === 'leader'
+    const expiry = this.#leader.role.role === 'leader'
       ? this.#expirer.due(this.#store.nextDeadlineMs(), this.#raft.clockMs, this.#raft.term)
       : undefined
     if (expiry !== undefined) {
@@ -379,7 +382,7 @@ export class Replica implements PeerEvents {
   }
 
   #ask(): void {
-    if (this.#waiters.hasUnasked() && this.#role.leader !== undefined) this.#raft.read(this.#waiters.askReads())
+    if (this.#waiters.hasUnasked() && this.#leader.role.leader !== undefined) this.#raft.read(this.#waiters.askReads())
   }
 
   #send(messages: readonly Message[]): void {
@@ -405,12 +408,11 @@ export class Replica implements PeerEvents {
     const staged = this.#staged?.staged
     assert(staged !== undefined && staged.store.appliedIndex === snapshot.index, 'only a staged snapshot is installed')
     const retired = this.#generation
-    this.#store.watchers.closeAll('replaced')
-    this.#store = staged.store
+    this.#store.install(staged.store)
     this.#generation = staged.generation
     rows.push(currentGenerationRow(staged.generation))
     this.#keeper.reset()
-    this.#applier.jumped(snapshot.term)
+    this.#applier.jumped(snapshot)
     this.#log.info({ index: snapshot.index, term: snapshot.term }, 'installed a snapshot')
     this.#settleStaged(true)
     return retired
@@ -424,21 +426,11 @@ export class Replica implements PeerEvents {
   }
 
   #changeRole(view: RoleView): void {
-    const before = this.#role
-    this.#role = view
-    if (before.leader !== view.leader) {
-      this.#leaderChangedMs = this.#polledMs
-      this.#leaderSinceWallMs = this.#clock.wallMs()
-      if (view.leader === undefined) this.#log.warn({ term: view.term }, 'there is no leader')
-      else if (view.leader === this.id) this.#log.info({ term: view.term }, 'this member leads')
-      else this.#log.info({ term: view.term, leader: view.leader }, 'following a leader')
-    }
-    if (before.role !== view.role && view.role === 'leader') this.stats.reset()
-    this.#noteClock()
+    if (this.#leader.change(view, this.#polledMs)) this.stats.reset()
   }
 
   #explain(waiter: WriteWaiter): ConditionCode {
-    if (this.#leaderChangedMs >= waiter.startedMs) return 'MUSTER_TIMEOUT_LEADER_LOST'
+    if (this.#leader.changedMs >= waiter.startedMs) return 'MUSTER_TIMEOUT_LEADER_LOST'
     if (this.#heardMs < waiter.startedMs) return 'MUSTER_TIMEOUT_CONNECTION_LOST'
     return 'MUSTER_TIMEOUT'
   }

@@ -9,7 +9,7 @@
 import assert from 'node:assert'
 import type { StoreStatsJson } from '../api.ts'
 import { ByteWriter } from './bytes.ts'
-import type { Command } from './command.ts'
+import type { Command, PutMemberCommand } from './command.ts'
 import { compareAndDelete, compareAndSwap } from './comparisons.ts'
 import { countOutcome, statsJson } from './counters.ts'
 import { digestTree } from './digest.ts'
@@ -157,6 +157,14 @@ export class StateMachine {
     this.#clockMs = entry.stampMs
     this.#moved = true
     return command === undefined ? undefined : this.#carryOut(command, entry.term)
+  }
+
+  /** Notes the first members of a new cluster, before any entry. Each member begins with the same list. */
+  found(members: readonly PutMemberCommand[]): void {
+    assert(this.#appliedIndex === 0 && this.storeIndex === 0, 'a cluster is founded once')
+    for (const member of members) putMember(this.#tree, member)
+    this.members.refresh()
+    this.#moved = true
   }
 
   /** When the next key falls due, on the replicated clock. Undefined: none has a TTL. */
