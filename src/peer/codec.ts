@@ -37,7 +37,6 @@ const Wire = {
 
 const ENVELOPE_PREFIX_BYTES = 4
 const PREFIX_BYTES = FRAME_PREFIX_BYTES + ENVELOPE_PREFIX_BYTES
-const ORIGINS_MAX = 0x10000
 const MEMBERS_MAX = 10_000
 
 const packr = new Packr({ useRecords: false })
@@ -289,8 +288,8 @@ class FrameReader {
         return { kind: 'heartbeatReply', from, to, term, readRound: count(f[2], 'heartbeatReply.readRound') }
       case Wire.propose: {
         size(f, 5, 'propose')
-        const origins = ids(f[2], 'propose.origins', ORIGINS_MAX)
         const items = count(f[3], 'propose.count')
+        const origins = ids(f[2], 'propose.origins', items)
         const proposals = decodeProposals(this.#section(f[4], 'propose.bytes'), items, origins)
         return { kind: 'propose', from, to, term, proposals }
       }
@@ -318,8 +317,8 @@ class FrameReader {
   }
 
   #entries(f: readonly unknown[], prevIndex: number, prevTerm: number, term: number): readonly Entry[] {
-    const origins = ids(f[5], 'append.origins', ORIGINS_MAX)
     const items = count(f[6], 'append.count')
+    const origins = ids(f[5], 'append.origins', items)
     return decodeEntries(this.#section(f[7], 'append.bytes'), items, origins, prevIndex, prevTerm, term)
   }
 
