@@ -1,14 +1,19 @@
 /**
- * A process under test: its output as it comes, its end, and the certainty that it is gone.
+ * One process that a test started: its output as it comes, its end, its signals, and the certainty that it is gone.
  *
- * Owns: one process. Leaves to others: what is started and what its output means.
+ * Owns: one process, and that none outlives the test run. Leaves to others: what is started and what its output means.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
+import { readFileSync, realpathSync } from 'node:fs'
 import { join } from 'node:path'
 
+/** The repository's root, where processes run unless told otherwise. */
 export const ROOT = join(import.meta.dirname, '..', '..')
-/** The Node.js that runs the tests: the pinned one. */
-export const NODE = process.execPath
+/** The Node.js that this repository pins, also where another one runs the tests. */
+export const NODE = realpathSync(join(ROOT, 'node_modules', '.bin', 'node'))
+
+/** Characters of output kept per stream; of more, the end is kept. */
+const OUTPUT_MAX = 4_000_000
 
 export interface Exit {
   readonly code: number | null
@@ -17,15 +22,21 @@ export interface Exit {
 
 export interface ChildOptions {
   readonly cwd?: string
-  /** Replaces the environment of this process. */
+  /** Added to PATH and HOME, which is all that a child inherits: what is set where the tests run must not matter. */
   readonly env?: NodeJS.ProcessEnv
-  /** Starts a process group of its own, as a terminal would. */
-  readonly detached?: boolean
+  /** In a process group of its own, so that signals reach its children too, as Ctrl-C in a terminal would. */
+  readonly group?: boolean
 }
+
+const alive = new Set<Child>()
+process.on('exit', () => {
+  for (const child of alive) child.kill('SIGKILL')
+})
 
 export class Child {
   readonly #process: ChildProcess
-  /** Resolves when the process has ended and all its output was read. */
+  readonly #group: boolean
+  /** Resolves when the process has ended and all its output was read. Rejects when it could not be started. */
   readonly exited: Promise<Exit>
   /** How it ended, once it has. */
   exit: Exit | undefined
@@ -34,23 +45,36 @@ export class Child {
   readonly #watchers = new Set<() => void>()
 
   constructor(command: string, args: readonly string[], options: ChildOptions = {}) {
-    this.#process = spawn(command, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] })
+    this.#group = options.group ?? false
+    this.#process = spawn(command, args, {
+      cwd: options.cwd ?? ROOT,
+      env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...options.env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+      detached: this.#group,
+    })
+    alive.add(this)
+    this.#process.stdout?.setEncoding('utf8').on('data', (text: string) => {
+      this.stdout = (this.stdout + text).slice(-OUTPUT_MAX)
+      this.#changed()
+    })
+    this.#process.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      this.stderr = (this.stderr + text).slice(-OUTPUT_MAX)
+      this.#changed()
+    })
     this.exited = new Promise((done, failed) => {
-      this.#process.once('error', failed)
+      this.#process.once('error', (error) => {
+        alive.delete(this)
+        failed(error)
+      })
       this.#process.once('close', (code, signal) => {
+        alive.delete(this)
         this.exit = { code, signal }
         done(this.exit)
         this.#changed()
       })
     })
-    this.#process.stdout?.setEncoding('utf8').on('data', (text: string) => {
-      this.stdout += text
-      this.#changed()
-    })
-    this.#process.stderr?.setEncoding('utf8').on('data', (text: string) => {
-      this.stderr += text
-      this.#changed()
-    })
+    // Whoever waits for its end hears of it; nobody has to wait.
+    this.exited.catch(() => {})
   }
 
   get pid(): number {
@@ -58,18 +82,31 @@ export class Child {
     return this.#process.pid
   }
 
+  /** Bytes of memory that it occupies now. Linux only. */
+  get residentBytes(): number {
+    const kib = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${this.pid}/status`, 'utf8'))?.[1]
+    return Number(kib) * 1024
+  }
+
+  /** Sends a signal, to the whole group where it has its own. Whoever is gone is left alone. */
   kill(signal: NodeJS.Signals): void {
-    this.#process.kill(signal)
+    const { pid } = this.#process
+    if (pid === undefined || (this.exit !== undefined && !this.#group)) return
+    try {
+      process.kill(this.#group ? -pid : pid, signal)
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error
+    }
   }
 
   /** Kills it when it still runs; resolves when it is gone. */
   end(): Promise<Exit> {
-    if (this.exit === undefined) this.#process.kill('SIGKILL')
+    this.kill('SIGKILL')
     return this.exited
   }
 
   /** Waits until standard output or standard error holds the pattern. Rejects when it ends or time runs out before. */
-  untilOutput(pattern: RegExp, msMax = 30_000): Promise<RegExpExecArray> {
+  untilOutput(pattern: RegExp, msMax = 15_000): Promise<RegExpExecArray> {
     return new Promise((done, failed) => {
       const finish = (): void => {
         clearTimeout(timer)

@@ -1,0 +1,244 @@
+/**
+ * Bad input of every kind: a clear error or patience, no growth of memory, no stall.
+ *
+ * A probe reads a key all the while, and must be answered promptly; the delays of this process itself are taken off.
+ */
+import { createConnection, type Socket } from 'node:net'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { type Cluster, startCluster } from '../support/cluster.ts'
+import { eventually } from '../support/eventually.ts'
+import type { MemberProcess } from '../support/member-process.ts'
+import { Probe } from '../support/probe.ts'
+
+/** No answer to the probe may take longer, whatever goes on beside it. */
+const STALL_MS_MAX = 250
+/** The same while thousands of connections are accepted or dropped at once, which is work of the kernel's too. */
+const CROWD_STALL_MS_MAX = 1_000
+const BODY_BYTES_MAX = 10 * 1024 * 1024
+const MIB = 1024 * 1024
+/** What a member may have more after the same mischief done `ROUNDS` times again: caches and the collector's slack, not a leak. */
+const GROWTH_BYTES_MAX = 48 * MIB
+const ROUNDS = 5
+const IDLE_CONNECTIONS = 10_000
+/** Of each idle connection while it lasts. */
+const IDLE_BYTES_MAX = 24 * 1024
+/** File descriptors that this process needs for other things. */
+const SPARE_FILES = 500
+const FORM = 'Content-Type: application/x-www-form-urlencoded\r\n'
+
+let cluster: Cluster
+let member: MemberProcess
+let probe: Probe
+
+/** Raw bytes out, raw text back: `status` is that of the first answer, 0 when there was none. */
+interface RawAnswer {
+  readonly status: number
+  readonly text: string
+}
+
+function open(): Socket {
+  return createConnection({ port: member.spec.clientPort, host: '127.0.0.1' }).on('error', () => {})
+}
+
+/** Sends bytes and reads until the member closes, or until `enough` says that the answer is whole. */
+function raw(bytes: string | Buffer, enough = /\r\n\r\n[\s\S]*\n/): Promise<RawAnswer> {
+  return new Promise((done) => {
+    const socket = open()
+    let text = ''
+    const finish = (): void => {
+      socket.destroy()
+      done({ status: Number(/^HTTP\/1\.1 (\d+)/.exec(text)?.[1] ?? 0), text })
+    }
+    socket.on('data', (chunk: Buffer) => {
+      text += chunk.toString('latin1')
+      if (enough.test(text)) finish()
+    })
+    socket.on('close', finish)
+    socket.write(bytes)
+  })
+}
+
+function put(path: string, headers: string, body: string): string {
+  return `PUT /v2/keys${path} HTTP/1.1\r\nHost: x\r\n${headers}Content-Length: ${body.length}\r\n\r\n${body}`
+}
+
+async function expectError(answer: Promise<RawAnswer>, status: number, body: object): Promise<void> {
+  const { text, status: found } = await answer
+  expect(text.slice(text.indexOf('\r\n\r\n') + 4)).toMatch(/^\{.*\}\n$/)
+  expect(JSON.parse(text.slice(text.indexOf('\r\n\r\n') + 4))).toMatchObject(body)
+  expect(found).toBe(status)
+}
+
+beforeEach(async () => {
+  cluster = await startCluster({ members: 1 })
+  member = cluster.members[0] as MemberProcess
+  expect((await cluster.client.put(member.url, '/probe', { value: 'well' })).status).toBe(201)
+  probe = new Probe(member.url, '/probe')
+})
+
+afterEach(async () => {
+  await probe.stop()
+  expect(probe.problems).toEqual([])
+  expect(probe.answers).toBeGreaterThan(0)
+  expect(member.running).toBe(true)
+})
+
+describe('a request that cannot be served', () => {
+  test('gets a clear error when a body is too long, and the largest one that is not is stored', async () => {
+    const body = 'value='.padEnd(BODY_BYTES_MAX, 'x')
+    expect((await raw(put('/large', FORM, body))).status).toBe(201)
+    await expectError(raw(put('/larger', FORM, `${body}x`)), 400, {
+      errorCode: 210,
+      cause: 'http: POST too large',
+      index: 0,
+    })
+    expect((await cluster.client.get(member.url, '/larger')).status).toBe(404)
+    expect((await cluster.client.get(member.url, '/large')).body?.node?.value?.length).toBe(BODY_BYTES_MAX - 6)
+    const chunked = `PUT /v2/keys/larger HTTP/1.1\r\nHost: x\r\n${FORM}Transfer-Encoding: chunked\r\n\r\n`
+    const chunk = `100000\r\n${'v'.repeat(0x100000)}\r\n`
+    await expectError(raw(chunked + chunk.repeat(11)), 400, { errorCode: 210, cause: 'http: POST too large' })
+    await expectError(raw(put('/larger', FORM, `${body}x`)), 400, { errorCode: 210 })
+  })
+
+  test('gets a clear error when a key or a head is too long', async () => {
+    const long = (await raw(`GET /v2/keys/${'k'.repeat(40_000)} HTTP/1.1\r\nHost: x\r\n\r\n`)).status
+    expect([404, 414, 431]).toContain(long)
+    const head = await raw(`GET /v2/keys/k HTTP/1.1\r\nHost: x\r\nX-Long: ${'h'.repeat(100_000)}\r\n\r\n`)
+    expect(head.status).toBe(431)
+    const deep = await cluster.client.put(member.url, '/d'.repeat(3_000), { value: 'deep' })
+    expect([201, 414]).toContain(deep.status)
+    if (deep.status === 201) expect((await cluster.client.get(member.url, '/', { recursive: true })).status).toBe(200)
+  })
+
+  test('gets a clear error for bad escapes, in the path, the query and the form', async () => {
+    expect((await raw('GET /v2/keys/%zz HTTP/1.1\r\nHost: x\r\n\r\n', /400 Bad Request$/)).status).toBe(400)
+    const cause = 'invalid URL escape "%zz"'
+    await expectError(raw('GET /v2/keys/k?a=%zz HTTP/1.1\r\nHost: x\r\n\r\n'), 400, { errorCode: 210, cause })
+    await expectError(raw(put('/k', FORM, 'value=%zz')), 400, { errorCode: 210, cause })
+    await expectError(raw('GET /v2/keys/k?wait=perhaps HTTP/1.1\r\nHost: x\r\n\r\n'), 400, { errorCode: 209 })
+    await expectError(raw(put('/k', FORM, 'value=x&ttl=soon')), 400, { errorCode: 202 })
+    expect((await cluster.client.get(member.url, '/k')).status).toBe(404)
+  })
+
+  test('is taken as it says when its body has another type: the value is empty then', async () => {
+    for (const type of ['application/json', 'text/plain', 'multipart/form-data; boundary=x', 'nonsense']) {
+      expect((await raw(put('/typed', `Content-Type: ${type}\r\n`, '{"value":"x"}'))).status).toBeLessThan(300)
+      expect((await cluster.client.get(member.url, '/typed')).body?.node?.value).toBe('')
+    }
+    await expectError(raw(put('/typed', 'Content-Type: ;;\r\n', 'value=x')), 400, { errorCode: 210 })
+  })
+
+  test('is no request at all: the connection is closed, with an answer where one can be given', async () => {
+    for (const bytes of [
+      '\u0000\u0001\u0002\u0003\r\n\r\n',
+      'HELLO\r\n\r\n',
+      'GET /v2/keys/k\r\n\r\n',
+      '\u0016\u0003\u0001\u0000',
+    ]) {
+      const { status } = await raw(bytes.padEnd(64, '\n'), /never/)
+      expect([0, 400]).toContain(status)
+    }
+    const patch = await raw('PATCH /v2/keys/k HTTP/1.1\r\nHost: x\r\n\r\n')
+    expect(patch.status).toBe(405)
+    expect(patch.text).toContain('Allow: HEAD,GET,PUT,POST,DELETE')
+  })
+})
+
+describe('mischief that goes on', () => {
+  test('costs no memory, and never keeps others waiting', async () => {
+    const round = async (): Promise<void> => {
+      const tooLong = 'value='.padEnd(BODY_BYTES_MAX + 1, 'x')
+      await Promise.all(Array.from({ length: 4 }, () => raw(put('/larger', FORM, tooLong))))
+      await Promise.all(
+        Array.from({ length: 300 }, () => raw('GET /v2/keys/%zz HTTP/1.1\r\nHost: x\r\n\r\n', /Request$/)),
+      )
+      await Promise.all(Array.from({ length: 300 }, (_, n) => raw(put(`/k${n}`, FORM, 'value=%zz'))))
+      await Promise.all(Array.from({ length: 300 }, halfSent))
+      await Promise.all(Array.from({ length: 300 }, abandonedWatch))
+    }
+    await round()
+    await round()
+    const before = member.child.residentBytes
+    for (let n = 0; n < ROUNDS; n++) await round()
+    // What went is found and freed some time after: the collector has its own pace.
+    await eventually(
+      `no more than ${GROWTH_BYTES_MAX} bytes of growth from ${before}`,
+      () => member.child.residentBytes - before <= GROWTH_BYTES_MAX,
+    )
+    expect(probe.worstMs).toBeLessThan(STALL_MS_MAX)
+    const stats = (await cluster.client.json(member.url, '/v2/stats/store')) as { watchers: number }
+    expect(stats.watchers).toBe(0)
+  })
+
+  test('half-sent requests are waited for, and finished ones are served', async () => {
+    const socket = open()
+    let text = ''
+    socket.on('data', (chunk: Buffer) => {
+      text += chunk.toString('latin1')
+    })
+    const request = put('/slow', FORM, 'value=patience')
+    for (let at = 0; at < request.length; at += 40) {
+      const answered = probe.answers
+      socket.write(request.slice(at, at + 40))
+      await eventually('the probe to be answered meanwhile', () => probe.answers > answered)
+    }
+    await eventually('an answer', () => text.includes('"value":"patience"'))
+    socket.destroy()
+    expect(probe.worstMs).toBeLessThan(STALL_MS_MAX)
+  })
+
+  test('10,000 idle connections are borne, and leave nothing behind', async () => {
+    const wanted = Math.min(IDLE_CONNECTIONS, openFilesMax() - SPARE_FILES)
+    if (wanted < IDLE_CONNECTIONS)
+      console.warn(`only ${wanted} idle connections: the limit of open files allows no more`)
+    const before = member.child.residentBytes
+    const sockets: Socket[] = []
+    while (sockets.length < wanted) {
+      const batch = Array.from({ length: Math.min(250, wanted - sockets.length) }, open)
+      await Promise.all(batch.map((socket) => new Promise((done) => socket.once('connect', done))))
+      sockets.push(...batch)
+    }
+    const answered = probe.answers
+    await eventually('the probe to be answered', () => probe.answers > answered + 10)
+    expect(sockets.filter((socket) => socket.destroyed || socket.readableEnded).length).toBe(0)
+    expect(member.child.residentBytes - before).toBeLessThan(wanted * IDLE_BYTES_MAX + GROWTH_BYTES_MAX)
+    expect((await cluster.client.put(member.url, '/meanwhile', { value: 'served' })).status).toBe(201)
+
+    // Each can still be used.
+    const one = sockets[wanted >> 1] as Socket
+    const answer = new Promise<string>((done) => one.once('data', (bytes: Buffer) => done(bytes.toString('latin1'))))
+    one.write('GET /v2/keys/probe HTTP/1.1\r\nHost: x\r\n\r\n')
+    expect(await answer).toContain('"value":"well"')
+
+    for (const socket of sockets) socket.destroy()
+    const dropped = probe.answers
+    await eventually('the probe to be answered', () => probe.answers > dropped + 10)
+    expect(probe.worstMs).toBeLessThan(CROWD_STALL_MS_MAX)
+    await probe.stop()
+  })
+})
+
+/** Sends the first part of a request, sees the member patient, and leaves. */
+async function halfSent(): Promise<void> {
+  const socket = open()
+  await new Promise((done) => socket.once('connect', done))
+  const flushed = new Promise((done) => socket.write(put('/half', FORM, 'value=x').slice(0, -3), done))
+  await flushed
+  socket.destroy()
+}
+
+/** Registers a watch and leaves without a word. */
+async function abandonedWatch(): Promise<void> {
+  const socket = open()
+  const headers = new Promise((done) => socket.once('data', done))
+  socket.write('GET /v2/keys/never?wait=true HTTP/1.1\r\nHost: x\r\n\r\n')
+  await headers
+  socket.destroy()
+}
+
+/** How many files this process may have open; children have as many. */
+function openFilesMax(): number {
+  const limits = process.report.getReport() as { userLimits?: { open_files?: { soft?: number | 'unlimited' } } }
+  const soft = limits.userLimits?.open_files?.soft ?? 1024
+  return soft === 'unlimited' ? Number.POSITIVE_INFINITY : soft
+}
