@@ -9,7 +9,7 @@ import { makeMembership } from '../../src/raft/membership.ts'
 import type { Message } from '../../src/raft/message.ts'
 import { Raft } from '../../src/raft/raft.ts'
 import type { Ready } from '../../src/raft/ready.ts'
-import type { Entry, Index, MemberId, Membership, Proposal, Term } from '../../src/raft/types.ts'
+import type { Entry, Index, Membership, Proposal, Term } from '../../src/raft/types.ts'
 import { EntryKind, memberId } from '../../src/raft/types.ts'
 
 /** Small numbers, so that a test may count ticks. Without randomness every wait is its shortest. */
@@ -61,18 +61,16 @@ export function makeRaft(options: RaftOptions = {}): Raft {
   )
 }
 
-/** A leader of the term after `options.term`, elected by member 2; its first entry is on its own disk only. */
+/** A leader of the term after `options.term`, elected by all; its first entry is on its own disk only. */
 export function makeLeader(options: RaftOptions = {}): Raft {
   const raft = makeRaft(options)
-  const from = memberId('2')
+  const { id, membership, term } = raft.status()
+  const others = membership.voters.filter((voter) => voter !== id)
   raft.campaign()
   turn(raft)
-  const { term } = raft.status()
-  if (raft.status().role !== 'leader') {
-    raft.step({ kind: 'preVoteReply', from, to: raft.status().id, term: term + 1, granted: true })
-    turn(raft)
-    raft.step({ kind: 'voteReply', from, to: raft.status().id, term: term + 1, granted: true })
-  }
+  for (const from of others) raft.step({ kind: 'preVoteReply', from, to: id, term: term + 1, granted: true })
+  if (others.length > 0) turn(raft)
+  for (const from of others) raft.step({ kind: 'voteReply', from, to: id, term: term + 1, granted: true })
   turn(raft)
   return raft
 }
@@ -196,5 +194,3 @@ export function messagesOf<K extends Kind>(ready: Ready | undefined, kind: K): O
 export function ticks(raft: Raft, count: number): void {
   for (let i = 0; i < count; i++) raft.tick()
 }
-
-export const member = (id: string): MemberId => memberId(id)
