@@ -1,0 +1,27 @@
+/** What load is asked for and what comes back: shared by load.ts and the worker process. */
+
+/** A load: so many connections, each with one request at a time. */
+export interface LoadSpec {
+  /** Of one member, without a path. */
+  readonly url: string
+  readonly method: 'PUT' | 'GET'
+  readonly connections: number
+  readonly seconds: number
+  /** Requests go round over `/v2/keys/bench/0` to `/v2/keys/bench/keys-1`, or over `path` below. */
+  readonly keys: number
+  readonly valueBytes: number
+  /** Appended to each path; empty or beginning with `?`. */
+  readonly query: string
+  /** Ends after so many operations, each on a key of its own. Only our worker can do this. */
+  readonly operationsMax?: number
+}
+
+/** What a load did. */
+export interface LoadResult {
+  readonly operations: number
+  readonly seconds: number
+  readonly p50Ms: number
+  readonly p99Ms: number
+  /** Answers of 400 and above, timeouts, and failures of connections. */
+  readonly errors: number
+}
