@@ -51,6 +51,9 @@ const TICKS_PER_HEARTBEAT = 10
 /** Bytes of applied log kept for slow followers, and of memory for them. */
 const LOG_BYTES_MAX = 64 * 1024 * 1024
 const INBOX_MESSAGES_MAX = 100_000
+/** What a restart may have to replay; see `ReplicaSettings`. */
+const UNFLUSHED_ENTRIES_MAX = 1024
+const UNFLUSHED_BYTES_MAX = 1024 * 1024
 /** What a stopping member allows for the hand-over, and then for answers that are still awaited. Milliseconds. */
 const HAND_OVER_MS_MAX = 1500
 const DRAIN_MS_MAX = 1500
@@ -110,6 +113,8 @@ function replicaSettings(config: Config, id: MemberId): ReplicaSettings {
     requestMsMax: REQUEST_MS_BASE + 2 * config.electionTimeoutMs,
     awayMsMax: config.electionTimeoutMs,
     inboxMax: INBOX_MESSAGES_MAX,
+    unflushedEntriesMax: UNFLUSHED_ENTRIES_MAX,
+    unflushedBytesMax: UNFLUSHED_BYTES_MAX,
   }
 }
 

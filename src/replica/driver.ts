@@ -83,8 +83,10 @@ export class Driver {
     this.wake()
   }
 
-  /** Ends the loop after the turn under way. Nothing is polled afterwards. */
+  /** Puts all that was applied on disk, then ends the loop. Nothing is polled afterwards. */
   async stop(): Promise<void> {
+    if (this.#stopping) return
+    await this.#flushed()
     this.#stopping = true
     clearInterval(this.#ticker)
     await this.#turnEnd
@@ -92,7 +94,7 @@ export class Driver {
 
   /** Opens what this member can send as a snapshot: at least as new as everything applied when it was called. */
   async openSnapshot(): Promise<OutgoingSnapshot> {
-    await this.#turnEnd
+    await this.#flushed()
     const view = this.#options.disk.view()
     try {
       const membershipRow = await readOne(view, MEMBERSHIP_KEY)
@@ -124,6 +126,13 @@ export class Driver {
       }))
     if (!accepted) await this.#clear(generation)
     return accepted
+  }
+
+  /** Resolves when the rows of all that was applied so far are on disk; at once when no turn can run any more. */
+  async #flushed(): Promise<void> {
+    const replica = this.#replica
+    if (replica === undefined || this.#failed || this.#stopping) return
+    await new Promise<void>((resolve) => replica.requestFlush(resolve))
   }
 
   readonly #begin = (): void => {

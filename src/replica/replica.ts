@@ -37,6 +37,13 @@ export interface ReplicaSettings {
   readonly awayMsMax: number
   /** Messages from peers that may wait for the next turn. More are dropped: raft sends again. */
   readonly inboxMax: number
+  /**
+   * Applied entries, or events, whose rows may be outstanding. Rows of the state are drawn for many turns at once, since the log is
+   * on disk and can be replayed. Too low: more bytes to sync. Too high: a longer replay; below the events kept in memory.
+   */
+  readonly unflushedEntriesMax: number
+  /** Bytes of commands of such entries. */
+  readonly unflushedBytesMax: number
 }
 
 export interface ReplicaParts {
@@ -82,6 +89,13 @@ export class Replica implements PeerEvents {
   #staged: { message: InstallSnapshot; staged: Staged; done: (accepted: boolean) => void } | undefined
   #promises: readonly Message[] = []
   #turnOpen = false
+  /** The open turn holds a batch of the core. */
+  #raftTurnOpen = false
+  /** Who waits for a flush; and who waits for the disk to have the one of the open turn. */
+  #flushWaiters: (() => void)[] = []
+  #flushing: (() => void)[] = []
+  #unflushedEntries = 0
+  #unflushedBytes = 0
   #stopped = false
   #nextSeq: number
   #polledMs: number
@@ -126,6 +140,8 @@ export class Replica implements PeerEvents {
       clockAheadMsMax: settings.awayMsMax,
       term: restored.hardState.term,
     })
+    // Nobody else could lead: there is no reason to wait out an election timeout.
+    if (restored.membership.voters.length === 1) this.#raft.campaign()
   }
 
   // Inputs from clients
@@ -217,10 +233,11 @@ export class Replica implements PeerEvents {
     const ready = this.#raft.ready()
     if (ready === undefined) {
       this.#settleStaged(false)
-      return undefined
+      return this.#flushWaiters.length > 0 ? this.#flushOnly() : undefined
     }
 
     this.#turnOpen = true
+    this.#raftTurnOpen = true
     this.#send(ready.messages)
     if (ready.roleView !== undefined) this.#changeRole(ready.roleView)
     const rows: Row[] = []
@@ -229,7 +246,7 @@ export class Replica implements PeerEvents {
     this.#settleStaged(false)
     this.#apply(ready, rows)
     this.#promises = ready.promises
-    return { rows, sync: ready.mustSync, retiredGeneration }
+    return { rows, sync: ready.mustSync || this.#flushing.length > 0, retiredGeneration }
   }
 
   /** Tells waiting clients what was decided. */
@@ -241,10 +258,14 @@ export class Replica implements PeerEvents {
   written(): void {
     assert(this.#turnOpen, 'written() ends a turn that poll() began')
     this.#turnOpen = false
-    this.#raft.written()
+    if (this.#raftTurnOpen) this.#raft.written()
+    this.#raftTurnOpen = false
     const promises = this.#promises
     this.#promises = []
     this.#send(promises)
+    const flushed = this.#flushing
+    this.#flushing = []
+    for (const done of flushed) done()
   }
 
   // The end
@@ -263,6 +284,12 @@ export class Replica implements PeerEvents {
     this.#log.info({ to: best.id }, 'handing leadership over')
     this.#wakeUp()
     return true
+  }
+
+  /** Calls `done` when all that was applied so far is on disk: for a snapshot to send, or an orderly end. */
+  requestFlush(done: () => void): void {
+    this.#flushWaiters.push(done)
+    this.#wakeUp()
   }
 
   /** Everybody who waits is told that this member stops; nobody may wait any more. */
@@ -398,9 +425,36 @@ export class Replica implements PeerEvents {
     for (const read of ready.reads) this.#waiters.readReady(read.context, read.index)
     for (const context of ready.readsDropped) this.#waiters.readDropped(context)
     if (ready.reads.length > 0) this.#waiters.applied(this.#store.appliedIndex)
-    rows.push(...this.#store.drainRows())
+    if (ready.snapshot !== undefined || this.#flushWaiters.length > 0 || this.#isFlushDue(ready)) this.#flush(rows)
+  }
+
+  /** Draws the rows of all that was applied since the last time. The log may be trimmed only up to what they hold. */
+  #flush(rows: Row[]): void {
+    this.#flushing = this.#flushWaiters
+    this.#flushWaiters = []
+    this.#unflushedEntries = 0
+    this.#unflushedBytes = 0
+    for (const row of this.#store.drainRows()) rows.push(row)
     const trimTo = this.#keeper.trimTo()
     if (trimTo !== undefined) this.#logRows.trim(this.#raft.compact(trimTo), rows)
+  }
+
+  #flushOnly(): DiskWrite {
+    const rows: Row[] = []
+    this.#flush(rows)
+    this.#turnOpen = true
+    return { rows, sync: true, retiredGeneration: undefined }
+  }
+
+  #isFlushDue(ready: Ready): boolean {
+    this.#unflushedEntries += ready.committed.length
+    for (const entry of ready.committed) this.#unflushedBytes += entry.data.length
+    const { unflushedEntriesMax, unflushedBytesMax } = this.#settings
+    return (
+      this.#unflushedEntries >= unflushedEntriesMax ||
+      this.#unflushedBytes >= unflushedBytesMax ||
+      this.#store.undrainedEvents >= unflushedEntriesMax
+    )
   }
 
   /** The core took the staged snapshot: its generation becomes the state, in this turn's batch. */

@@ -178,6 +178,11 @@ export class StateMachine {
     else this.#counters.getsFail += 1
   }
 
+  /** Events whose rows were not drawn yet. They are in memory as long as they are fewer than the history keeps there. */
+  get undrainedEvents(): number {
+    return this.#events.length
+  }
+
   /** The rows of everything applied since the last call, marks last; none when nothing was. */
   drainRows(): Row[] {
     const rows: Row[] = []
