@@ -37,15 +37,15 @@ const member = await startMember(config, log).catch(fail)
 let stopping = false
 process.on('SIGTERM', stop)
 process.on('SIGINT', stop)
+member.finished.then((fatal) => {
+  if (fatal !== undefined) fail(fatal)
+})
+await member.ready.catch(fail)
 
 const serves = `clients at ${member.clientUrls.join(', ')} and members at ${member.peerUrls.join(', ')}`
 process.stdout.write(
   `musterd is ready: member "${config.name}" (${member.memberId}) of cluster ${member.clusterId} serves ${serves}\n`,
 )
-
-const fatal = await member.finished
-if (fatal !== undefined) fail(fatal)
-if (!stopping) process.exit(0)
 
 /** The first signal stops in order; the second one ends at once. */
 function stop(signal: NodeJS.Signals): void {

@@ -10,6 +10,7 @@ import { checkBootstrap } from './config/bootstrap.ts'
 import type { Config, ListenEndpoint } from './config/config.ts'
 import { HTTP_LIMITS } from './http/limits.ts'
 import { HttpServer } from './http/server.ts'
+import { onceCaughtUp } from './member/catch-up.ts'
 import { systemClock } from './member/clock.ts'
 import { MemberError } from './member/member-error.ts'
 import { memberPort } from './member/member-port.ts'
@@ -35,7 +36,9 @@ import type { StateMachine } from './store/state-machine.ts'
 
 /** A running member. */
 export interface Member {
-  /** Where clients are served, with true ports. */
+  /** Resolves once clients are served: when this member has caught up with a majority. Rejects when it cannot listen for them. */
+  readonly ready: Promise<void>
+  /** Where clients are served, with true ports. Empty before `ready`. */
   readonly clientUrls: readonly string[]
   readonly peerUrls: readonly string[]
   readonly memberId: string
@@ -61,7 +64,7 @@ const DRAIN_MS_MAX = 1500
 const REQUEST_MS_BASE = 5000
 
 /**
- * Starts one member.
+ * Starts one member. Clients are served once it is `ready`.
  *
  * @throws Error with a `code` beginning `MUSTER_` and one sentence for the user: the data directory is locked or foreign, a
  * port is taken, the name is missing in the initial cluster.
@@ -197,24 +200,23 @@ async function startOn(disk: Disk, config: Config, log: Logger): Promise<Member>
   })
 
   await listenAll(config.listenPeerUrls, (url) => peerServer.listen([url]), log)
-  try {
-    await listenAll(config.listenClientUrls, (url) => http.listen([url]), log)
-  } catch (error) {
-    await peerServer.close()
-    throw error
-  }
   const remotes = replica.store.members.list().filter((member) => member.id !== id)
   transport.setRemotes(new Map(remotes.map((member) => [memberId(member.id), member.peerURLs])))
   driver.start(replica)
   const clientUrls = config.advertiseClientUrls.map((url) => url.href)
   const publishing = publishUntilKnown(replica, { name: config.name, clientUrls })
+  let catchingUp = { cancel: () => {} }
+  const caughtUp = new Promise<void>((done) => {
+    catchingUp = onceCaughtUp(replica, log, done)
+  })
+  const ready = caughtUp.then(() => listenAll(config.listenClientUrls, (url) => http.listen([url]), log))
 
   let stopping: Promise<void> | undefined
   const stop = async (): Promise<void> => {
     publishing.cancel()
+    catchingUp.cancel()
     await untilLedByAnother(replica, HAND_OVER_MS_MAX)
-    const closed = http.close(DRAIN_MS_MAX)
-    await closed
+    await http.close(DRAIN_MS_MAX)
     replica.stop()
     await driver.stop()
     await transport.close()
@@ -223,7 +225,10 @@ async function startOn(disk: Disk, config: Config, log: Logger): Promise<Member>
     ended(undefined)
   }
   return {
-    clientUrls: http.addresses().map((url) => url.origin),
+    ready,
+    get clientUrls() {
+      return http.addresses().map((url) => url.origin)
+    },
     peerUrls: config.listenPeerUrls.map((url) => url.href),
     memberId: id,
     clusterId,
