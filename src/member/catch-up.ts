@@ -1,0 +1,33 @@
+/**
+ * Waiting, after a start, until this member knows everything that was acknowledged before.
+ *
+ * Owns: trying until a linearizable read succeeds. Only then are clients served: a member that answered from what its own
+ * disk holds could show a past that it, or another member, has already left (etcd waits likewise).
+ */
+import type { Log } from '../replica/ports.ts'
+import type { Replica } from '../replica/replica.ts'
+
+/** After so long without a majority the log says what is being waited for. Milliseconds. */
+const PATIENCE_MS = 3000
+
+/** Calls `done` once the tree may be read. `cancel` ends the waiting; `done` is not called then. */
+export function onceCaughtUp(replica: Replica, log: Log, done: () => void): { cancel(): void } {
+  let cancelled = false
+  const hint = setTimeout(() => {
+    log.warn({}, 'clients are not served yet: this member waits until it can reach a majority of the cluster')
+  }, PATIENCE_MS)
+  const cancel = (): void => {
+    cancelled = true
+    clearTimeout(hint)
+  }
+  const attempt = (): void => {
+    replica.quorumRead((refused) => {
+      if (cancelled || refused?.condition === 'MUSTER_STOPPED') return
+      if (refused !== undefined) return attempt()
+      cancel()
+      done()
+    })
+  }
+  attempt()
+  return { cancel }
+}
