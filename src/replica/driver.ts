@@ -1,18 +1,17 @@
 /**
  * The loop around a replica: wake, poll, await the disk, written. The only place with `await` on the write path.
  *
- * Owns: turns as they meet the disk, the ticker, and the end of the process's trust in itself when the disk fails. Also the
- * two slow paths that touch the disk beside the turns: a view for a snapshot to be sent, rows of one being received.
+ * Owns: turns as they meet the disk, the ticker, and the end of the process's trust in itself when the disk fails. Leaves
+ * to `snapshots.ts` the two slow paths that touch the disk beside the turns.
  */
 import type { InstallSnapshot } from '../raft/message.ts'
-import type { SnapshotMeta } from '../raft/types.ts'
-import type { Disk, DiskView } from '../store/disk.ts'
-import { generationRanges, keyAfter } from '../store/rows.ts'
-import { openSnapshot, stageSnapshot } from '../store/snapshot.ts'
+import type { Disk } from '../store/disk.ts'
 import type { StoreOptions } from '../store/options.ts'
+import { keyAfter } from '../store/rows.ts'
 import type { Log } from './ports.ts'
-import { MEMBERSHIP_KEY, RAFT_ROWS_FROM, RAFT_ROWS_TO, readMembershipRow, readRaftRows, type RaftState } from './raft-rows.ts'
+import { RAFT_ROWS_FROM, RAFT_ROWS_TO, type RaftState, readRaftRows } from './raft-rows.ts'
 import type { Replica } from './replica.ts'
+import { clearGeneration, openOutgoing, type OutgoingSnapshot, stageIncoming } from './snapshots.ts'
 
 export interface DriverOptions {
   readonly disk: Disk
@@ -21,12 +20,6 @@ export interface DriverOptions {
   readonly storeOptions: StoreOptions
   /** Called once when a turn failed: the disk refused, or an invariant broke. The process must end. */
   readonly onFatal: (error: Error) => void
-}
-
-/** A snapshot of this member as it can be sent: the offer's metadata and the bytes. */
-export interface OutgoingSnapshot {
-  readonly meta: SnapshotMeta
-  readonly chunks: AsyncIterable<Buffer>
 }
 
 /** Entries read from the disk in one go while restoring. */
@@ -95,17 +88,7 @@ export class Driver {
   /** Opens what this member can send as a snapshot: at least as new as everything applied when it was called. */
   async openSnapshot(): Promise<OutgoingSnapshot> {
     await this.#flushed()
-    const view = this.#options.disk.view()
-    try {
-      const membershipRow = await readOne(view, MEMBERSHIP_KEY)
-      const snapshot = await openSnapshot(view)
-      const { appliedIndex, appliedTerm, stampMs } = snapshot.marks
-      const meta = { index: appliedIndex, term: appliedTerm, stampMs, membership: readMembershipRow(membershipRow) }
-      return { meta, chunks: closing(snapshot.chunks(), view) }
-    } catch (error) {
-      await view.close()
-      throw error
-    }
+    return openOutgoing(this.#options.disk)
   }
 
   /**
@@ -116,16 +99,8 @@ export class Driver {
   async stage(message: InstallSnapshot, chunks: AsyncIterable<Buffer>): Promise<boolean> {
     const replica = this.#replica
     if (replica === undefined || this.#stopping) return false
-    const generation = this.#nextGeneration++
     const { disk, storeOptions } = this.#options
-    const staged = await stageSnapshot(disk, generation, chunks, storeOptions)
-    const accepted =
-      staged.marks.appliedIndex === message.snapshot.index &&
-      (await new Promise<boolean>((resolve) => {
-        replica.installStaged(message, { generation, store: staged.stateMachine }, resolve)
-      }))
-    if (!accepted) await this.#clear(generation)
-    return accepted
+    return stageIncoming(replica, disk, this.#nextGeneration++, message, chunks, storeOptions)
   }
 
   /** Resolves when the rows of all that was applied so far are on disk; at once when no turn can run any more. */
@@ -167,7 +142,7 @@ export class Driver {
 
   async #clear(generation: number): Promise<void> {
     try {
-      for (const { gte, lt } of generationRanges(generation)) await this.#options.disk.clearRange(gte, lt)
+      await clearGeneration(this.#options.disk, generation)
     } catch (error) {
       // Rows that nobody refers to: the next start clears them.
       this.#options.log.warn({ err: error, generation }, 'could not clear the rows of a retired generation')
@@ -182,16 +157,3 @@ export class Driver {
   }
 }
 
-async function readOne(view: DiskView, key: Buffer): Promise<Buffer> {
-  const [found] = await view.entries(key, keyAfter(key), { limit: 1 })
-  if (found === undefined) throw new Error('cannot make a snapshot: the membership row is missing')
-  return found[1]
-}
-
-async function* closing(chunks: AsyncIterable<Buffer>, view: DiskView): AsyncIterable<Buffer> {
-  try {
-    yield* chunks
-  } finally {
-    await view.close()
-  }
-}
