@@ -97,6 +97,7 @@ export class PeerServer {
       bodyLimit: 1,
       forceCloseConnections: true,
       exposeHeadRoutes: false,
+      frameworkErrors: (_error, request, reply) => void this.#notFound(request.raw, reply as FastifyReply),
       clientErrorHandler: (error, socket) => this.#onClientError(error, socket),
       ...(tls === undefined ? { http } : { https: { ...http, ...tls } }),
     }) as FastifyInstance
@@ -110,16 +111,17 @@ export class PeerServer {
       this.#log.warn('', 'too many connections', fields, 'refused a connection at the peer port: there are too many')
     })
 
+    // Bodies are sent as bytes, because fastify adds a charset to the type of text, which etcd does not.
     app.removeAllContentTypeParsers()
     app.addContentTypeParser(SNAPSHOT_TYPE, (_request, payload, done) => done(null, payload))
     app.get('/members', (_request, reply) => {
       reply.header('x-etcd-cluster-id', identity.clusterId)
       reply.header('content-type', 'application/json')
-      return reply.send(membersBody(this.#options.members()))
+      return reply.send(Buffer.from(membersBody(this.#options.members())))
     })
     app.get('/version', (_request, reply) => {
       reply.header('content-type', 'application/json')
-      return reply.send(this.#options.version())
+      return reply.send(Buffer.from(this.#options.version()))
     })
     app.post(SNAPSHOT_PATH, async (request, reply) => {
       const refusal = await this.#onSnapshot(request.raw)
