@@ -127,7 +127,8 @@ export class Driver {
           if (this.#wanted) continue
           break
         }
-        const writing = write.rows.length > 0 ? this.#options.disk.write(write.rows, write.sync) : undefined
+        // A flush without rows of its own still waits for those of earlier turns that were not synced.
+        const writing = write.rows.length > 0 || write.sync ? this.#options.disk.write(write.rows, write.sync) : undefined
         replica.answer()
         if (writing !== undefined) await writing
         replica.written()
@@ -156,4 +157,3 @@ export class Driver {
     this.#options.onFatal(error instanceof Error ? error : new Error(String(error)))
   }
 }
-

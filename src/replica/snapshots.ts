@@ -21,10 +21,8 @@ export interface OutgoingSnapshot {
   readonly chunks: AsyncIterable<Buffer>
 }
 
-/** Opens a state at least as new as everything that was handed to the disk before the call. */
+/** Opens what the disk holds: as new as the last flush (`Replica.requestFlush`). */
 export async function openOutgoing(disk: Disk): Promise<OutgoingSnapshot> {
-  // A view may lack rows that are not synced.
-  await disk.write([], true)
   const view = disk.view()
   try {
     const membership = readMembershipRow(await readOne(view, MEMBERSHIP_KEY))
