@@ -183,11 +183,9 @@ async function prepareDirectory(directory: string): Promise<void> {
     await mkdir(join(directory, FOLDER), { recursive: true, mode: 0o700 })
   } catch (error) {
     if (error instanceof StoreError) throw error
-    throw new StoreError(
-      'MUSTER_DATA_DIR_UNUSABLE',
-      `cannot use "${directory}" as data directory: ${reason(error)}`,
-      { cause: error },
-    )
+    throw new StoreError('MUSTER_DATA_DIR_UNUSABLE', `cannot use "${directory}" as data directory: ${reason(error)}`, {
+      cause: error,
+    })
   }
 }
 

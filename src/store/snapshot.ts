@@ -230,7 +230,11 @@ class Receiver {
       this.#wanted = head + keyBytes + valueBytes
       if (left < this.#wanted) break
       const valueAt = at + head + keyBytes
-      this.#record(bytes[at] as number, bytes.subarray(at + head, valueAt), bytes.subarray(valueAt, valueAt + valueBytes))
+      this.#record(
+        bytes[at] as number,
+        bytes.subarray(at + head, valueAt),
+        bytes.subarray(valueAt, valueAt + valueBytes),
+      )
       at += this.#wanted
       if (this.#rows.length < BATCH_ROWS_MAX && this.#rowBytes < BATCH_BYTES_MAX) continue
       this.#checksum = crc32(bytes.subarray(checked, at), this.#checksum)

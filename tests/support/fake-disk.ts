@@ -41,7 +41,7 @@ export class FakeDisk implements Disk {
     if (rows.length > 0) {
       const undo: Undo = []
       for (const row of rows) {
-        const key = row.key.latin1Slice()
+        const key = row.key.toString('latin1')
         const before = this.#rows.get(key)
         undo.push([key, before])
         if (row.type === 'put') {
@@ -72,13 +72,13 @@ export class FakeDisk implements Disk {
   }
 
   getSync(key: Buffer): Buffer | undefined {
-    return this.#rows.get(key.latin1Slice())
+    return this.#rows.get(key.toString('latin1'))
   }
 
   /** Every row of a range, in key order. */
   entriesSync(gte: Buffer, lt: Buffer): DiskEntry[] {
-    const from = gte.latin1Slice()
-    const to = lt.latin1Slice()
+    const from = gte.toString('latin1')
+    const to = lt.toString('latin1')
     const keys = this.#sortedKeys()
     const found: DiskEntry[] = []
     for (let at = firstAtOrAfter(keys, from); at < keys.length; at += 1) {
@@ -131,8 +131,8 @@ class FakeView implements DiskView {
   }
 
   async entries(gte: Buffer, lt: Buffer, options: EntriesOptions): Promise<DiskEntry[]> {
-    const start = firstAtOrAfter(this.#keys, gte.latin1Slice())
-    const end = firstAtOrAfter(this.#keys, lt.latin1Slice())
+    const start = firstAtOrAfter(this.#keys, gte.toString('latin1'))
+    const end = firstAtOrAfter(this.#keys, lt.toString('latin1'))
     const bytesMax = options.bytesMax ?? ENTRIES_BYTES_DEFAULT
     const step = options.reverse === true ? -1 : 1
     const found: DiskEntry[] = []
