@@ -7,12 +7,14 @@ export interface LoadSpec {
   readonly method: 'PUT' | 'GET'
   readonly connections: number
   readonly seconds: number
-  /** Requests go round over `/v2/keys/bench/0` to `/v2/keys/bench/keys-1`, or over `path` below. */
+  /** Requests go round over so many keys. */
   readonly keys: number
+  /** `flat`: `/v2/keys/bench/N`. `nested`: `/v2/keys/bulk/N/1000/N`, which only our worker can do. */
+  readonly layout: 'flat' | 'nested'
   readonly valueBytes: number
   /** Appended to each path; empty or beginning with `?`. */
   readonly query: string
-  /** Ends after so many operations, each on a key of its own. Only our worker can do this. */
+  /** Ends after so many operations and not by the time. Only our worker can do this. */
   readonly operationsMax?: number
 }
 

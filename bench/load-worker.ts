@@ -4,12 +4,12 @@
  */
 import { performance } from 'node:perf_hooks'
 import process from 'node:process'
-import { Client, type Dispatcher } from 'undici'
+import { Client } from 'undici'
 import type { LoadResult, LoadSpec } from './load-spec.ts'
 import { FORM_HEADERS, fillerOf, formOf, REQUEST_MS_MAX } from './requests.ts'
 import { percentile } from './statistics.ts'
 
-/** Keys of one directory when each operation has a key of its own. */
+/** Keys of one directory where they are nested. */
 const KEYS_PER_DIRECTORY = 1000
 
 const spec = JSON.parse(process.argv[2] ?? '') as LoadSpec
@@ -53,7 +53,8 @@ function mayStart(): boolean {
   return spec.operationsMax === undefined ? performance.now() < end : started < spec.operationsMax
 }
 
-function pathOf(at: number): NonNullable<Dispatcher.RequestOptions['path']> {
-  if (spec.operationsMax === undefined) return `/v2/keys/bench/${at % spec.keys}${spec.query}`
-  return `/v2/keys/bulk/${Math.floor(at / KEYS_PER_DIRECTORY)}/${at}${spec.query}`
+function pathOf(at: number): string {
+  const key = at % spec.keys
+  const path = spec.layout === 'flat' ? `bench/${key}` : `bulk/${Math.floor(key / KEYS_PER_DIRECTORY)}/${key}`
+  return `/v2/keys/${path}${spec.query}`
 }

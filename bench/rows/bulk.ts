@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Cluster, ClusterMember } from '../cluster.ts'
 import { residentBytes } from '../cpu.ts'
 import { runLoad } from '../load.ts'
+import type { LoadSpec } from '../load-spec.ts'
 import { getSize, getText } from '../requests.ts'
 import type { Job, JobContext, Measure, Row, Sample } from '../row.ts'
 import { median } from '../statistics.ts'
@@ -39,27 +40,27 @@ export const bulkJob: Job = { rows: Object.values(ROWS), ownCluster: true, run }
 async function run({ cluster, workspace, effort, wanted }: JobContext): Promise<readonly Sample[]> {
   const samples: Sample[] = []
   const leader = await cluster.leader()
-  const fill = {
+  const { bulkKeys } = effort
+  const fill: LoadSpec = {
     url: leader.clientUrl,
     method: 'PUT',
     connections: CONNECTIONS,
     seconds: 0,
-    keys: 1,
-    query: '',
-  } as const
-  await runLoad(workspace, {
-    ...fill,
+    keys: bulkKeys,
+    layout: 'nested',
     valueBytes: VALUE_BYTES,
-    operationsMax: Math.min(WARM_UP_WRITES, effort.bulkKeys),
-  })
+    query: '',
+    operationsMax: bulkKeys,
+  }
+  await runLoad(workspace, { ...fill, operationsMax: Math.min(WARM_UP_WRITES, bulkKeys) })
   await sleep(SETTLE_MS)
   const before = meanResidentBytes(cluster)
-  const filled = await runLoad(workspace, { ...fill, valueBytes: VALUE_BYTES, operationsMax: effort.bulkKeys })
+  const filled = await runLoad(workspace, fill)
   await sleep(SETTLE_MS)
   const growth = (meanResidentBytes(cluster) - before) / MEBIBYTE
-  const errors = filled.errors > 0 ? [`${filled.errors} of ${effort.bulkKeys} writes failed`] : []
+  const errors = filled.errors > 0 ? [`${filled.errors} of ${bulkKeys} writes failed`] : []
   if (wanted.has('memory')) samples.push({ row: 'memory', values: { growthMebibytes: growth }, errors })
-  if (wanted.has('list')) samples.push(await list(leader, effort.bulkKeys))
+  if (wanted.has('list')) samples.push(await list(leader, bulkKeys))
   if (wanted.has('restart')) samples.push(await restart(cluster))
   return samples
 }

@@ -96,9 +96,10 @@ async function run(work: Work, { cluster, workspace, effort }: JobContext): Prom
     query,
     seconds: effort.seconds,
     keys: KEYS,
+    layout: 'flat',
     valueBytes: VALUE_BYTES,
   }
-  if (method === 'GET') await runLoad(workspace, { ...spec, method: 'PUT', query: '', connections: 64, seconds: 1 })
+  if (method === 'GET') await runLoad(workspace, { ...spec, method: 'PUT', query: '', operationsMax: KEYS })
   await runLoad(workspace, { ...spec, seconds: effort.warmUpSeconds })
   const before = cpuMicros(cluster.pids)
   const result = await runLoad(workspace, spec)
