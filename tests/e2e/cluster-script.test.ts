@@ -1,6 +1,6 @@
 /** `npm run cluster`, as typed: three members that serve, and a Ctrl-C that ends them all. */
 import { join } from 'node:path'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { eventually } from '../support/eventually.ts'
 import { freePort, isFree } from '../support/free-port.ts'
 import { KeysClient } from '../support/keys-client.ts'
@@ -19,6 +19,11 @@ describe('npm run cluster', () => {
       ...['--data-dir', join(folder, 'cluster')],
     ]
     const child = startChild('npm', ['run', '-s', 'cluster', '--', ...words], { group: true })
+    // Members have groups of their own, which only the script can reach.
+    onTestFinished(async () => {
+      child.kill('SIGINT')
+      await child.exited
+    })
     for (const name of ['m1', 'm2', 'm3']) await child.untilOutput(new RegExp(`^${name} \\| musterd is ready: `, 'm'))
 
     const client = new KeysClient()
