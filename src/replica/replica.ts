@@ -453,7 +453,8 @@ export class Replica implements PeerEvents {
     return (
       this.#unflushedEntries >= unflushedEntriesMax ||
       this.#unflushedBytes >= unflushedBytesMax ||
-      this.#store.undrainedEvents >= unflushedEntriesMax
+      this.#store.undrainedEvents >= unflushedEntriesMax ||
+      this.#store.sweeping
     )
   }
 

@@ -4,8 +4,9 @@
  * Owns: the window in memory (by count and bytes), the exact window by count, what `waitIndex` may ask for. Leaves to
  * others: rows (event-rows.ts), watchers (watch.ts).
  *
- * Invariant: every event with an index in `memoryFrom`.. is in memory; every one in `clearedTo`+1.. is in memory or on
- * disk (or among the rows about to be written).
+ * Invariant: every event with an index in `memoryFrom`.. is in memory; every one in `clearedTo`+1.. is in memory or in
+ * rows that were drawn. So an event whose row was not drawn stays in memory, past the bounds if need be; how many those
+ * are is the replica's to bound.
  */
 import assert from 'node:assert'
 import { type Event, eventBytes } from './event.ts'
@@ -22,6 +23,7 @@ export class History {
   #bytes = 0
   #clearedTo: number
   #memoryFrom: number
+  #drawnTo = 0
 
   /** An empty history whose events up to `clearedTo` are gone. */
   constructor(limits: HistoryLimits, clearedTo: number) {
@@ -70,10 +72,13 @@ export class History {
     if (event.index <= this.#clearedTo) return
     this.#events.push(event)
     this.#bytes += eventBytes(event)
-    const { memoryEventsMax, memoryBytesMax } = this.#limits
-    while (this.memoryLength > memoryEventsMax || (this.#bytes > memoryBytesMax && this.memoryLength > 1)) {
-      this.#forgetOldest()
-    }
+    this.#keepBounds()
+  }
+
+  /** Says that rows were drawn for all events up to `index`. */
+  drawn(index: number): void {
+    this.#drawnTo = index
+    this.#keepBounds()
   }
 
   /** Gives up all events up to `clearedTo`. */
@@ -106,6 +111,14 @@ export class History {
   /** The event at a position, or undefined behind the last. Positions hold until the next event is recorded. */
   at(position: number): Event | undefined {
     return this.#events[position]
+  }
+
+  #keepBounds(): void {
+    const { memoryEventsMax, memoryBytesMax } = this.#limits
+    while (this.memoryLength > memoryEventsMax || (this.#bytes > memoryBytesMax && this.memoryLength > 1)) {
+      if ((this.#events[this.#head] as Event).index > this.#drawnTo) return
+      this.#forgetOldest()
+    }
   }
 
   #forgetOldest(): void {

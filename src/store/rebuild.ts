@@ -105,6 +105,7 @@ export class Rebuilder {
   #makeHistory(marks: Marks): History {
     const history = new History(this.#limits, marks.clearedTo)
     for (const row of this.#indexes) for (const index of row) history.noteIndex(index)
+    history.drawn(marks.storeIndex)
     const recent = this.#recent.flatMap(decodeEvents)
     const first = recent[0]
     if (first !== undefined && this.#recent.length < this.#indexes.length && first.index > history.clearedTo) {

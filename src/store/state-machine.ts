@@ -54,8 +54,8 @@ export interface State {
   readonly generation: number
 }
 
-/** Orphans swept per turn (keyspace.ts), so that removing a huge directory stalls nothing. */
-const SWEPT_PER_TURN_MAX = 2000
+/** Orphans swept when rows are drawn (keyspace.ts), so that removing a huge directory stalls nothing. */
+const SWEPT_MAX = 5000
 
 /** The state of one replica. One object for its whole life. */
 export class StateMachine {
@@ -178,9 +178,14 @@ export class StateMachine {
     else this.#counters.getsFail += 1
   }
 
-  /** Events whose rows were not drawn yet. They are in memory as long as they are fewer than the history keeps there. */
+  /** Events whose rows were not drawn yet. They stay in memory whatever its bounds, so rows are drawn now and then. */
   get undrainedEvents(): number {
     return this.#events.length
+  }
+
+  /** What removed directories held is still being swept: rows should be drawn soon, though nothing else asks for it. */
+  get sweeping(): boolean {
+    return this.#tree.hasOrphans
   }
 
   /** The rows of everything applied since the last call, marks last; none when nothing was. */
@@ -195,7 +200,7 @@ export class StateMachine {
       rows.push(node === undefined ? { type: 'del', key } : { type: 'put', key, value: encodeNode(writer, node) })
     }
     if (this.#tree.hasOrphans) {
-      this.#tree.sweep(SWEPT_PER_TURN_MAX, (path) => rows.push({ type: 'del', key: nodeKey(writer, generation, path) }))
+      this.#tree.sweep(SWEPT_MAX, (path) => rows.push({ type: 'del', key: nodeKey(writer, generation, path) }))
     }
     this.#drainEvents(rows)
     rows.push({ type: 'put', key: sectionKey(Section.marks, generation), value: encodeMarks(writer, this.marks) })
@@ -282,6 +287,7 @@ export class StateMachine {
       const kept = this.#events.filter((event) => event.index > clearedTo)
       this.#events = []
       this.#eventRows.append(this.#writer, this.#generation, kept, rows)
+      this.#history.drawn(this.storeIndex)
     }
     this.#history.clear(this.#eventRows.trim(this.#generation, this.#history.clearedTo, rows))
   }
