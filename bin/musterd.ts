@@ -9,6 +9,8 @@ import process from 'node:process'
 
 /** How long a stop may take before the process ends anyway. Supervisors commonly kill after 10 s. */
 const STOP_MS_MAX = 5_000
+/** Two signals in so short a time are one: under npm, Ctrl-C comes from the terminal and again from npm. */
+const SAME_SIGNAL_MS = 1_000
 
 checkRuntime()
 
@@ -34,7 +36,7 @@ for (const warning of warnings) log.warn(warning)
 const { startMember } = await import('../src/musterd.ts')
 const member = await startMember(config, log).catch(fail)
 
-let stopping = false
+let stoppingSinceMs: number | undefined
 process.on('SIGTERM', stop)
 process.on('SIGINT', stop)
 member.finished.then((fatal) => {
@@ -47,10 +49,14 @@ process.stdout.write(
   `musterd is ready: member "${config.name}" (${member.memberId}) of cluster ${member.clusterId} serves ${serves}\n`,
 )
 
-/** The first signal stops in order; the second one ends at once. */
+/** The first signal stops in order; a second one ends at once. */
 function stop(signal: NodeJS.Signals): void {
-  if (stopping) process.exit(1)
-  stopping = true
+  const nowMs = performance.now()
+  if (stoppingSinceMs !== undefined) {
+    if (nowMs - stoppingSinceMs > SAME_SIGNAL_MS) process.exit(1)
+    return
+  }
+  stoppingSinceMs = nowMs
   log.info({ signal }, 'stopping')
   setTimeout(() => {
     process.stderr.write(`musterd: gave up stopping in order after ${STOP_MS_MAX} ms\n`)

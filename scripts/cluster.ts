@@ -51,12 +51,16 @@ for (const place of places) start(place)
 process.on('SIGINT', stop)
 process.on('SIGTERM', stop)
 
-let signals = 0
+/** Under npm, Ctrl-C comes from the terminal and again from npm: so soon after the first, it is the same one. */
+const SAME_SIGNAL_MS = 1_000
+let stoppingSinceMs: number | undefined
 
 /** The first signal asks the members to stop in order, a second one ends them. */
 function stop(): void {
-  signals += 1
-  for (const child of running) child.kill(signals === 1 ? 'SIGTERM' : 'SIGKILL')
+  const nowMs = performance.now()
+  if (stoppingSinceMs !== undefined && nowMs - stoppingSinceMs < SAME_SIGNAL_MS) return
+  for (const child of running) child.kill(stoppingSinceMs === undefined ? 'SIGTERM' : 'SIGKILL')
+  stoppingSinceMs ??= nowMs
 }
 
 function start(place: Place): void {
@@ -79,7 +83,7 @@ function start(place: Place): void {
   copyLines(child.stderr, place, process.stderr)
   child.on('exit', (code, signal) => {
     running.delete(child)
-    if (signals === 0 && code !== 0) process.exitCode = 1
+    if (stoppingSinceMs === undefined && code !== 0) process.exitCode = 1
     process.stdout.write(`${prefix(place)}ended with ${signal ?? `status ${code}`}\n`)
   })
 }

@@ -72,6 +72,14 @@ describe('a single member', () => {
     expect(performance.now() - began).toBeLessThan(STOP_MS_MAX)
   })
 
+  test('two signals at once are one: npm passes on the Ctrl-C that the terminal has sent already', async () => {
+    const child = musterd((await flags()).words, await scratchDir())
+    await child.untilOutput(/ready/)
+    child.kill('SIGINT')
+    child.kill('SIGTERM')
+    expect(await child.exited).toEqual({ code: 0, signal: null })
+  })
+
   test('keeps its keys over a restart', async () => {
     const folder = await scratchDir()
     const { words, clients } = await flags()

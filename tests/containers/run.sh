@@ -17,6 +17,8 @@ compose() { docker-compose --file compose.yaml "$@"; }
 
 passed=0 failed=0 dockerd_pid=
 had_bridge=$(ip link show docker0 2>/dev/null | head -1)
+# Docker leaves its rules behind; ours end with us.
+iptables-save >"$work/iptables" 2>/dev/null
 
 # check NAME COMMAND…: counts one test; shows what the command said when it fails.
 check() {
@@ -50,6 +52,7 @@ finish() {
     kill "$dockerd_pid" 2>/dev/null
     wait "$dockerd_pid" 2>/dev/null
     [ -n "$had_bridge" ] || ip link delete docker0 2>/dev/null
+    iptables-restore <"$work/iptables"
   fi
   grep -o " $work[^ ]*" /proc/mounts | sort --reverse | xargs --no-run-if-empty umount --lazy
   rm -rf "$work"

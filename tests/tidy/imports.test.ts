@@ -1,6 +1,6 @@
 /** Imports go the way that the architecture says. */
 import { expect, test } from 'vitest'
-import { IMPORT_EXCEPTIONS, IMPORT_ROWS, type ImportRow, LEVEL_FILES, RAFT_ORDER } from './layout.ts'
+import { IMPORT_EXCEPTIONS, IMPORT_ROWS, IMPURE_FILES, type ImportRow, LEVEL_FILES, RAFT_ORDER } from './layout.ts'
 import { type ImportOf, listFiles, type SourceFile, source, sources } from './sources.ts'
 
 /** Whether `path` is the file, or lies in the folder, that `place` names. */
@@ -23,7 +23,8 @@ function breach(file: SourceFile, row: ImportRow, one: ImportOf): string | undef
     return `${file.path} imports ${target}${asType ? ' as a value, and may only import its types' : ''}`
   }
   if (specifier.startsWith('node:')) {
-    return row.node === 'any' || row.node.includes(specifier) ? undefined : `${file.path} imports ${specifier}`
+    const free = row.node === 'any' || IMPURE_FILES[file.path] !== undefined
+    return free || row.node.includes(specifier) ? undefined : `${file.path} imports ${specifier}`
   }
   const name = specifier.split('/', specifier.startsWith('@') ? 2 : 1).join('/')
   if (name === 'level' && LEVEL_FILES.includes(file.path)) return undefined

@@ -196,6 +196,7 @@ export const PURE_FOLDERS: readonly string[] = ['src/raft/', 'src/store/', 'src/
 /** Files in pure folders that touch the world, and why. */
 export const IMPURE_FILES: Readonly<Record<string, string>> = {
   'src/replica/driver.ts': 'holds the loop and the one await of the write path',
+  'src/replica/snapshots.ts': 'opens and stages snapshots beside the loop',
   'src/store/database.ts': 'is the disk',
   'src/store/snapshot.ts': 'streams rows from and to the disk',
   'src/store/history-reader.ts': 'reads old events from the disk',
