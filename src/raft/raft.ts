@@ -50,7 +50,7 @@ import { addRead, askLeader, onReadIndex, onReadIndexReply, tickReads } from './
 import type { Ready, RoleView } from './ready.ts'
 import { becomeFollower } from './roles.ts'
 import type { RaftState, RaftStatus, Restored } from './state.ts'
-import { checkInvariants, createState, holdsLease, snapshotMeta, stampNow, statusOf } from './state.ts'
+import { checkInvariants, createState, holdsLease, metaAt, stampNow, statusOf } from './state.ts'
 import type {
   Entry,
   HardState,
@@ -200,17 +200,13 @@ export class Raft {
 
   /** Forgets entries up to `index`, which was applied; no effect when they are forgotten already. Returns where the log starts now. */
   compact(index: Index): SnapshotMeta {
-    const { log, membership } = this.#state
-    log.compact(index)
-    const start = log.compactIndex
-    const term = log.termAt(start)
-    assert(term !== undefined, 'the compaction point is known')
-    return { index: start, term, stampMs: log.stampAt(start), membership }
+    this.#state.log.compact(index)
+    return metaAt(this.#state, this.#state.log.compactIndex)
   }
 
   /** What a snapshot of the tree stands for when everything that was handed out for applying has been applied. */
   snapshotMeta(): SnapshotMeta {
-    return snapshotMeta(this.#state)
+    return metaAt(this.#state, this.#state.log.appliedIndex)
   }
 
   /** The batch of this turn, or undefined when there is nothing to do. */

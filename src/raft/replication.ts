@@ -9,7 +9,7 @@ import { entryBytes } from './log.ts'
 import { isVoter } from './membership.ts'
 import type { Progress } from './progress.ts'
 import type { RaftState } from './state.ts'
-import { snapshotMeta, stampNow } from './state.ts'
+import { metaAt, stampNow } from './state.ts'
 import type { Entry, Index, MemberId } from './types.ts'
 
 const NO_ENTRIES: readonly Entry[] = []
@@ -93,7 +93,7 @@ function replicate(state: RaftState, follower: Progress, cut: Cut): void {
 /** The entries that the follower lacks are compacted. Nothing is offered to one that has not been heard of lately. */
 function offerSnapshot(state: RaftState, follower: Progress): void {
   if (!follower.recentActive) return
-  const snapshot = snapshotMeta(state)
+  const snapshot = metaAt(state, state.log.appliedIndex)
   state.messages.push({ kind: 'installSnapshot', from: state.id, to: follower.id, term: state.term, snapshot })
   follower.becomeSnapshot(snapshot.index)
 }

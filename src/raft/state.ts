@@ -244,12 +244,12 @@ export function hasCommittedInTerm(state: RaftState): boolean {
   return state.log.termAt(state.log.commitIndex) === state.term
 }
 
-/** What a snapshot of the tree stands for when all that was handed out for applying is in it. */
-export function snapshotMeta(state: RaftState): SnapshotMeta {
-  const { log } = state
-  const term = log.termAt(log.appliedIndex)
-  assert(term !== undefined, 'the applied entry is kept, or is the compaction point')
-  return { index: log.appliedIndex, term, stampMs: log.stampAt(log.appliedIndex), membership: state.membership }
+/** What the log up to `index` stands for, from the compaction point to the applied index; the membership is the applied one. */
+export function metaAt(state: RaftState, index: Index): SnapshotMeta {
+  const { log, membership } = state
+  const term = log.termAt(index)
+  assert(term !== undefined && index <= log.appliedIndex, 'the entry is applied, and kept or the compaction point')
+  return { index, term, stampMs: log.stampAt(index), membership }
 }
 
 /** A copy of what others may see. */
