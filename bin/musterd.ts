@@ -13,6 +13,8 @@ const STOP_MS_MAX = 5_000
 const SAME_SIGNAL_MS = 1_000
 
 checkRuntime()
+// Whoever read the output may go away; that is no reason to stop serving.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
 
 const { loadConfig } = await import('../src/config/load.ts')
 const loaded = loadConfig(process.argv.slice(2), process.env)
