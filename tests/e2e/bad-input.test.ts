@@ -1,13 +1,15 @@
 /**
  * Bad input of every kind: a clear error or patience, no growth of memory, no stall.
  *
- * A probe reads a key all the while, and must be answered promptly; the delays of this process itself are taken off.
+ * A probe reads a key all the while, and must be answered promptly; the delays of this process itself are taken off. A machine
+ * on which others were busy meanwhile (`support/other-work.ts`) tells nothing about a stall, and is only warned about.
  */
 import { createConnection, type Socket } from 'node:net'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { type Cluster, startCluster } from '../support/cluster.ts'
 import { eventually } from '../support/eventually.ts'
 import type { MemberProcess } from '../support/member-process.ts'
+import { OtherWork } from '../support/other-work.ts'
 import { Probe } from '../support/probe.ts'
 
 /** No answer to the probe may take longer, whatever goes on beside it. */
@@ -29,6 +31,7 @@ const FORM = 'Content-Type: application/x-www-form-urlencoded\r\n'
 let cluster: Cluster
 let member: MemberProcess
 let probe: Probe
+let others: OtherWork
 
 /** Raw bytes out, raw text back: `status` is that of the first answer, 0 when there was none. */
 interface RawAnswer {
@@ -69,11 +72,19 @@ async function expectError(answer: Promise<RawAnswer>, status: number, body: obj
   expect(found).toBe(status)
 }
 
+function expectNoStall(msMax: number): void {
+  const busy = `others had ${Math.round(others.share() * 100)} % of the processors`
+  console.log(`the longest wait of ${probe.answers} probes: ${probe.worstMs.toFixed(0)} ms; ${busy}`)
+  if (probe.worstMs >= msMax && others.wasBusy()) console.warn(`cannot tell whether the member stalled: ${busy}`)
+  else expect(probe.worstMs).toBeLessThan(msMax)
+}
+
 beforeEach(async () => {
   cluster = await startCluster({ members: 1 })
   member = cluster.members[0] as MemberProcess
   expect((await cluster.client.put(member.url, '/probe', { value: 'well' })).status).toBe(201)
   probe = new Probe(member.url, '/probe')
+  others = new OtherWork([member.child.pid])
 })
 
 afterEach(async () => {
@@ -165,7 +176,7 @@ describe('mischief that goes on', () => {
       `no more than ${GROWTH_BYTES_MAX} bytes of growth from ${before}`,
       () => member.child.residentBytes - before <= GROWTH_BYTES_MAX,
     )
-    expect(probe.worstMs).toBeLessThan(STALL_MS_MAX)
+    expectNoStall(STALL_MS_MAX)
     const stats = (await cluster.client.json(member.url, '/v2/stats/store')) as { watchers: number }
     expect(stats.watchers).toBe(0)
   })
@@ -184,7 +195,7 @@ describe('mischief that goes on', () => {
     }
     await eventually('an answer', () => text.includes('"value":"patience"'))
     socket.destroy()
-    expect(probe.worstMs).toBeLessThan(STALL_MS_MAX)
+    expectNoStall(STALL_MS_MAX)
   })
 
   test('10,000 idle connections are borne, and leave nothing behind', async () => {
@@ -213,7 +224,7 @@ describe('mischief that goes on', () => {
     for (const socket of sockets) socket.destroy()
     const dropped = probe.answers
     await eventually('the probe to be answered', () => probe.answers > dropped + 10)
-    expect(probe.worstMs).toBeLessThan(CROWD_STALL_MS_MAX)
+    expectNoStall(CROWD_STALL_MS_MAX)
     await probe.stop()
   })
 })
