@@ -13,7 +13,7 @@ import { ResumingWatcher, type WatchedEvent } from '../support/resuming-watcher.
 import { putOnce, type Write, WriteLoad } from '../support/write-load.ts'
 
 const ROUNDS = Number(process.env['E2E_ROUNDS'] ?? 1)
-const ROUND_MS_MAX = 90_000
+const ROUND_MS_MAX = 120_000
 /** Acknowledged writes between one blow and the next: enough that each falls into a busy moment. */
 const WRITES_BETWEEN = 100
 

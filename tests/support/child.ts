@@ -106,7 +106,7 @@ export class Child {
   }
 
   /** Waits until standard output or standard error holds the pattern. Rejects when it ends or time runs out before. */
-  untilOutput(pattern: RegExp, msMax = 15_000): Promise<RegExpExecArray> {
+  untilOutput(pattern: RegExp, msMax = 60_000): Promise<RegExpExecArray> {
     return new Promise((done, failed) => {
       const finish = (): void => {
         clearTimeout(timer)

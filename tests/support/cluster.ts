@@ -51,7 +51,7 @@ export class Cluster {
   }
 
   /** The running member that leads and that all running members follow. */
-  leader(msMax = 10_000): Promise<MemberProcess> {
+  leader(msMax = 30_000): Promise<MemberProcess> {
     return eventually(
       'one leader that all running members know',
       async () => {
@@ -72,7 +72,7 @@ export class Cluster {
   }
 
   /** Waits until all running members stand at the same store index with the same tree. Call when nobody writes. */
-  untilEqual(msMax = 15_000): Promise<Digest> {
+  untilEqual(msMax = 30_000): Promise<Digest> {
     return eventually(
       'equal indexes and digests on all running members',
       async () => {

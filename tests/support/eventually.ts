@@ -16,7 +16,7 @@ const LOOK_MS = 10
 export async function eventually<T>(
   what: string,
   look: () => T | undefined | false | Promise<T | undefined | false>,
-  msMax = 10_000,
+  msMax = 30_000,
 ): Promise<T> {
   const deadlineMs = performance.now() + msMax
   let last: unknown
