@@ -50,9 +50,10 @@ export class MemberList {
   }
 }
 
-/** Notes a member's attributes; what is undefined stays. Nothing happens for an id that was removed. */
-export function putMember(tree: Keyspace, command: PutMemberCommand): void {
-  if (tree.find(`${REMOVED}/${command.id}`) !== undefined) return
+/** Notes a member's attributes; what is undefined stays. Nothing happens for an id that was removed. Returns what now stands for it. */
+export function putMember(tree: Keyspace, command: PutMemberCommand): Node {
+  const removed = tree.find(`${REMOVED}/${command.id}`)
+  if (removed !== undefined) return removed
   const path = `${MEMBERS}/${command.id}`
   const present = tree.find(path)
   const before = present === undefined ? undefined : readMember(present)
@@ -61,21 +62,24 @@ export function putMember(tree: Keyspace, command: PutMemberCommand): void {
     peerURLs: command.peerUrls ?? before?.peerURLs ?? [],
     clientURLs: command.clientUrls ?? before?.clientURLs ?? [],
   }
-  write(tree, path, JSON.stringify(attributes), tree.advance())
+  return write(tree, path, JSON.stringify(attributes), tree.advance())
 }
 
-/** Removes a member for good. Its id is remembered also when it was not in the list. */
-export function removeMember(tree: Keyspace, command: RemoveMemberCommand): void {
-  if (tree.find(`${REMOVED}/${command.id}`) !== undefined) return
+/** Removes a member for good. Its id is remembered also when it was not in the list. Returns what now stands for it. */
+export function removeMember(tree: Keyspace, command: RemoveMemberCommand): Node {
+  const removed = tree.find(`${REMOVED}/${command.id}`)
+  if (removed !== undefined) return removed
   const index = tree.advance()
   const cursor = tree.walk(`${MEMBERS}/${command.id}`)
   if (cursor.node !== undefined) tree.take(cursor)
-  write(tree, `${REMOVED}/${command.id}`, '', index)
+  return write(tree, `${REMOVED}/${command.id}`, '', index)
 }
 
-function write(tree: Keyspace, path: string, value: string, index: number): void {
+function write(tree: Keyspace, path: string, value: string, index: number): Node {
   const cursor = tree.walk(path)
-  tree.put(cursor, path, makeFile(path, value, cursor.node?.createdIndex ?? index, index, 0, 0), index)
+  const node = makeFile(path, value, cursor.node?.createdIndex ?? index, index, 0, 0)
+  tree.put(cursor, path, node, index)
+  return node
 }
 
 function readMember(node: Node): MemberJson {

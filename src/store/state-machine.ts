@@ -13,12 +13,12 @@ import type { Command, PutMemberCommand } from './command.ts'
 import { compareAndDelete, compareAndSwap } from './comparisons.ts'
 import { countOutcome, statsJson } from './counters.ts'
 import { digestTree } from './digest.ts'
-import type { Event } from './event.ts'
+import { type Event, makeEvent } from './event.ts'
 import { EventRowWindow } from './event-rows.ts'
 import { History } from './history.ts'
 import { Keyspace } from './keyspace.ts'
 import { MemberList, putMember, removeMember } from './members.ts'
-import type { Node } from './node.ts'
+import { type Node, viewNode } from './node.ts'
 import { HISTORY_LIMITS_DEFAULT, type StoreOptions, WATCHERS_MAX_DEFAULT } from './options.ts'
 import type { Outcome } from './outcome.ts'
 import { expire, remove } from './removals.ts'
@@ -254,13 +254,9 @@ export class StateMachine {
         if (command.term === term) expire(this.#tree, this.#clockMs, (event, node) => this.#expired(event, node))
         return undefined
       case 'putMember':
-        putMember(this.#tree, command)
-        this.members.refresh()
-        return undefined
+        return this.#noted(putMember(this.#tree, command))
       case 'removeMember':
-        removeMember(this.#tree, command)
-        this.members.refresh()
-        return undefined
+        return this.#noted(removeMember(this.#tree, command))
     }
   }
 
@@ -268,6 +264,12 @@ export class StateMachine {
     countOutcome(this.#counters, kind, outcome)
     if (outcome.ok && !outcome.event.refresh) this.#happened(outcome.event, removed)
     return outcome
+  }
+
+  /** The member list changed. Whoever asked is answered; no watcher hears of it. */
+  #noted(node: Node): Outcome {
+    this.members.refresh()
+    return { ok: true, event: makeEvent(this.storeIndex, 'set', viewNode(node, this.#clockMs), undefined, false, true) }
   }
 
   #expired(event: Event, node: Node): void {
