@@ -6,8 +6,8 @@
  */
 import type { MemberJson, StoreStatsJson } from '../api.ts'
 import type { Command } from '../store/command.ts'
-import type { Outcome } from '../store/outcome.ts'
 import type { Keyspace } from '../store/keyspace.ts'
+import type { Outcome } from '../store/outcome.ts'
 import type { WatchHub } from '../store/watch.ts'
 
 /** The world got in the way; see `replica/ports.ts` for what each code promises. */
@@ -31,6 +31,8 @@ export interface StoreView {
   readonly watchers: WatchHub
   readonly storeIndex: number
   countGet(ok: boolean): void
+  /** Of tree, marks and members; equal at equal applied index. Walks the whole tree: for operators and tests. */
+  digest(): string
 }
 
 export interface SelfStats {
@@ -91,4 +93,12 @@ export interface MemberPort {
   storeStats(): StoreStatsJson
   /** Metrics in Prometheus text form. */
   metricsText(): Promise<string>
+}
+
+/** A log of structured lines; pino fits. */
+export interface HttpLog {
+  debug(fields: object, message: string): void
+  info(fields: object, message: string): void
+  warn(fields: object, message: string): void
+  error(fields: object, message: string): void
 }

@@ -1,18 +1,26 @@
 /**
  * The client listeners and their life.
  *
- * Owns: listening, the set of open connections, shutting down. Leaves requests to `wire/` and what they mean to `keys/` and `app.ts`.
+ * Owns: listening, what `node:http` is told about limits, connections that are no HTTP, shutting down. Leaves to others:
+ * requests (front, keys/, app).
  */
-import type { HttpLimits } from './limits.ts'
-import type { MemberPort } from './ports.ts'
+import { once } from 'node:events'
+import { createServer, type Server, type ServerOptions } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { Duplex } from 'node:stream'
+import type { FastifyInstance } from 'fastify'
+import { RequestMeter } from '../metrics.ts'
+import { buildApp } from './app.ts'
+import { Cors, type CorsOption } from './cors.ts'
+import { frontListener, type Listener } from './front.ts'
+import { KeysRoutes } from './keys/routes.ts'
+import { HTTP_LIMITS, type HttpLimits } from './limits.ts'
+import type { HttpLog, MemberPort } from './ports.ts'
 
-/** A log of structured lines; pino fits. */
-export interface HttpLog {
-  debug(fields: object, message: string): void
-  info(fields: object, message: string): void
-  warn(fields: object, message: string): void
-  error(fields: object, message: string): void
-}
+/** TCP asks a silent client after this long whether it is still there. Milliseconds. */
+const KEEP_ALIVE_PROBE_MS = 30_000
+/** Looks for the end of connections while closing. Milliseconds. */
+const CLOSE_LOOK_MS = 20
 
 export interface HttpServerOptions {
   readonly member: MemberPort
@@ -20,28 +28,142 @@ export interface HttpServerOptions {
   /** Those not given are `HTTP_LIMITS`. */
   readonly limits?: Partial<HttpLimits>
   /** Origins that browsers may come from: `'*'`, or a list compared as it stands. Undefined: no CORS headers (as etcd 2.3). */
-  readonly cors?: '*' | readonly string[]
+  readonly cors?: CorsOption
+  /** Counts requests of the key space; `Metrics.requests` of the member's metrics. */
+  readonly meter?: RequestMeter
+  /** muster's own version, shown at `/muster/v1/status`. */
+  readonly version?: string
 }
 
 /** Serves the v2 API of one member. One object, any number of listeners. */
 export class HttpServer {
-  constructor(_options: HttpServerOptions) {
-    throw new Error('not built yet')
+  readonly #limits: HttpLimits
+  readonly #keys: KeysRoutes
+  readonly #app: FastifyInstance
+  readonly #listener: Listener
+  readonly #log: HttpLog
+  readonly #servers: Server[] = []
+  #closing: Promise<void> | undefined
+
+  constructor(options: HttpServerOptions) {
+    const { member, log } = options
+    this.#log = log
+    this.#limits = { ...HTTP_LIMITS, ...options.limits }
+    const cors = new Cors(options.cors)
+    this.#keys = new KeysRoutes(member, this.#limits, options.meter ?? new RequestMeter())
+    let rest: Listener | undefined
+    this.#app = buildApp({
+      member,
+      cors,
+      log,
+      version: options.version ?? '0.0.0',
+      bodyBytesMax: this.#limits.bodyBytesMax,
+      makeServer: (handler) => {
+        rest = handler
+        return createServer()
+      },
+    })
+    this.#listener = frontListener(
+      this.#keys,
+      cors,
+      (request, response) => rest?.(request, response),
+      () => this.#closing !== undefined,
+    )
   }
 
   /**
-   * Listens at every URL, or at none: when one fails the others are closed again and its error is thrown.
+   * Listens at every URL, or at none: when one fails the others are closed again and its error is thrown. May be called again
+   * for more.
    * @param urls `http:` only; port 0 takes any free port.
    */
-  async listen(_urls: readonly URL[]): Promise<void> {}
+  async listen(urls: readonly URL[]): Promise<void> {
+    await this.#app.ready()
+    const servers: Server[] = []
+    try {
+      for (const url of urls) {
+        const server = this.#makeServer()
+        servers.push(server)
+        const host = url.hostname.replace(/^\[(.*)\]$/, '$1')
+        server.listen({ host, port: url.port === '' ? 80 : Number(url.port) })
+        await once(server, 'listening')
+      }
+    } catch (error) {
+      for (const server of servers) server.close()
+      throw error
+    }
+    this.#servers.push(...servers)
+  }
 
-  /** Where this server listens, with true ports, in the order given. */
+  /** Where this server listens, with true ports, in the order in which it was told to. */
   addresses(): readonly URL[] {
-    return []
+    return this.#servers.map((server) => {
+      const { address, family, port } = server.address() as AddressInfo
+      return new URL(`http://${family === 'IPv6' ? `[${address}]` : address}:${port}`)
+    })
   }
 
   /**
-   * Stops accepting, closes idle connections and watches, answers what is in flight, and closes the rest after `graceMs`.
+   * Stops accepting, closes idle connections and those of watches, answers what is in flight, and closes the rest after
+   * `graceMs`. Safe to call twice.
    */
-  async close(_graceMs: number): Promise<void> {}
+  close(graceMs: number): Promise<void> {
+    this.#closing ??= this.#close(graceMs)
+    return this.#closing
+  }
+
+  async #close(graceMs: number): Promise<void> {
+    const closed = this.#servers.map((server) => once(server, 'close'))
+    for (const server of this.#servers) server.close()
+    this.#keys.watches.closeAll()
+    const look = setInterval(() => {
+      for (const server of this.#servers) server.closeIdleConnections()
+    }, CLOSE_LOOK_MS)
+    const timer = setTimeout(() => {
+      for (const server of this.#servers) server.closeAllConnections()
+    }, graceMs)
+    await Promise.all(closed)
+    clearInterval(look)
+    clearTimeout(timer)
+    await this.#app.close()
+  }
+
+  #makeServer(): Server {
+    const limits = this.#limits
+    const options: ServerOptions = {
+      noDelay: true,
+      keepAlive: true,
+      keepAliveInitialDelay: KEEP_ALIVE_PROBE_MS,
+      // etcd never closes an idle connection, and its clients do not expect it.
+      keepAliveTimeout: 0,
+      maxHeaderSize: limits.headBytesMax,
+      headersTimeout: limits.headMsMax,
+      requestTimeout: limits.requestMsMax,
+      connectionsCheckingInterval: limits.slowLookMs,
+    }
+    const server = createServer(options, this.#listener)
+    server.maxConnections = limits.connectionsMax
+    server.on('drop', () =>
+      this.#log.warn({ connectionsMax: limits.connectionsMax }, 'a connection was refused: too many'),
+    )
+    server.on('clientError', refuseConnection)
+    return server
+  }
+}
+
+/** Answers bytes that are no request of HTTP/1.1, or that come too slowly, and closes. */
+function refuseConnection(error: Error & { code?: string }, socket: Duplex): void {
+  const status =
+    error.code === 'HPE_HEADER_OVERFLOW'
+      ? '431 Request Header Fields Too Large'
+      : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
+        ? '408 Request Timeout'
+        : '400 Bad Request'
+  if (!socket.writable || error.code === 'ECONNRESET') {
+    socket.destroy()
+    return
+  }
+  socket.end(
+    `HTTP/1.1 ${status}\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n${status}`,
+    () => socket.destroy(),
+  )
 }

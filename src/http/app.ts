@@ -1,0 +1,55 @@
+/**
+ * The fastify instance: everything but the key space.
+ *
+ * Owns: which plugins there are, 404, and what happens when a route throws. Leaves to others: listening (server), the raw
+ * connection (front), each resource (its plugin).
+ */
+
+import type { Server } from 'node:http'
+import Fastify, { type FastifyInstance } from 'fastify'
+import type { Cors } from './cors.ts'
+import type { Listener } from './front.ts'
+import { healthRoutes } from './health.ts'
+import { memberRoutes } from './members.ts'
+import type { HttpLog, MemberPort } from './ports.ts'
+import { sendMessage, sendNotFound } from './send.ts'
+import { statsRoutes } from './stats.ts'
+import { statusRoutes } from './status.ts'
+
+export interface AppOptions {
+  readonly member: MemberPort
+  readonly cors: Cors
+  readonly log: HttpLog
+  /** muster's own version. */
+  readonly version: string
+  readonly bodyBytesMax: number
+  /** Makes the server that fastify counts as its own, around its handler. */
+  readonly makeServer: (handler: Listener) => Server
+}
+
+/** Builds the instance; `ready()` has still to be awaited. */
+export function buildApp(options: AppOptions): FastifyInstance {
+  const { member, cors, log, version } = options
+  const app = Fastify({
+    serverFactory: (handler) => options.makeServer(handler),
+    logger: false,
+    exposeHeadRoutes: false,
+    bodyLimit: options.bodyBytesMax,
+    // The front has cleaned the path, and etcd knows no other spelling of it.
+    routerOptions: { ignoreTrailingSlash: false, ignoreDuplicateSlashes: false },
+  })
+  app.setNotFoundHandler((request, reply) => {
+    reply.hijack()
+    sendNotFound(reply.raw, cors.pairs(request.raw))
+  })
+  app.setErrorHandler((error, request, reply) => {
+    log.error({ err: error, url: request.url }, 'a route failed')
+    reply.hijack()
+    sendMessage(reply.raw, 500, cors.pairs(request.raw), [], 'Internal Server Error')
+  })
+  app.register(memberRoutes, { member, cors })
+  app.register(statsRoutes, { member, cors })
+  app.register(healthRoutes, { member, cors })
+  app.register(statusRoutes, { member, cors, version })
+  return app
+}

@@ -1,0 +1,36 @@
+/**
+ * `/version`, `/health` and `/metrics` (API page, 9).
+ */
+import type { FastifyInstance } from 'fastify'
+import type { Cors } from './cors.ts'
+import type { MemberPort } from './ports.ts'
+import { route } from './route.ts'
+import { send } from './send.ts'
+
+/** What clients choose their protocol by. */
+const VERSION = '{"etcdserver":"2.3.8","etcdcluster":"2.3.0"}'
+const TEXT = ['Content-Type', 'text/plain; charset=utf-8']
+
+export interface HealthRoutesOptions {
+  readonly member: MemberPort
+  readonly cors: Cors
+}
+
+/** Registers the routes. */
+export async function healthRoutes(app: FastifyInstance, { member, cors }: HealthRoutesOptions): Promise<void> {
+  route(app, '/version', 'GET', cors, (response, pairs) => {
+    send(response, 200, pairs, ['Content-Type', 'application/json'], VERSION)
+  })
+  route(app, '/health', 'GET', cors, (response, pairs) => {
+    member.healthy((ok) => {
+      if (ok) send(response, 200, pairs, TEXT, '{"health":"true"}')
+      else send(response, 503, pairs, [...TEXT, 'X-Content-Type-Options', 'nosniff'], '{"health":"false"}\n')
+    })
+  })
+  route(app, '/metrics', '*', cors, (response, pairs) => {
+    member.metricsText().then(
+      (text) => send(response, 200, pairs, ['Content-Type', 'text/plain; version=0.0.4; charset=utf-8'], text),
+      () => send(response, 500, pairs, TEXT, 'metrics cannot be read\n'),
+    )
+  })
+}

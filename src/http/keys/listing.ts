@@ -1,0 +1,165 @@
+/**
+ * The answer to a GET of a directory, rendered in slices.
+ *
+ * Owns: the text of nested nodes, in pieces; giving way to other work, to the socket and to clients that have gone.
+ * Leaves to others: which nodes are shown and in which order (`store/listing.ts`), one node's text (json).
+ */
+import type { ServerResponse } from 'node:http'
+import type { Listing } from '../../store/listing.ts'
+import { sortListing, takeListing } from '../../store/listing.ts'
+import type { Node } from '../../store/node.ts'
+import type { HeaderPairs } from '../cors.ts'
+import { LENGTH_BYTES_MAX, send, sendHead } from '../send.ts'
+import { closeNode, openTreeNode } from './json.ts'
+import type { Slices } from './slices.ts'
+
+/** Nodes rendered between two looks at the clock. */
+const NODES_PER_LOOK = 64
+/** Characters gathered before they are handed to the socket. */
+const PIECE_CHARS = 256 * 1024
+
+export interface ListingRequest {
+  readonly directory: Node
+  readonly recursive: boolean
+  readonly sorted: boolean
+  /** The replicated clock, for remaining ttls. Milliseconds. */
+  readonly clockMs: number
+  readonly cors: HeaderPairs
+  readonly pairs: HeaderPairs
+}
+
+/** Answers with a listing. The references are taken before this returns; `done` is called once, when nothing is left to do. */
+export function sendListing(
+  response: ServerResponse,
+  request: ListingRequest,
+  slices: Slices,
+  stallMsMax: number,
+  done: () => void,
+): void {
+  const listing = takeListing(request.directory, { recursive: request.recursive })
+  const render = renderListing(request, listing)
+  const isHead = response.req.method === 'HEAD'
+  let started = false
+  let waiting = false
+
+  const write = (text: string, last: boolean): boolean => {
+    if (!started && (last || isHead)) {
+      if (last) send(response, 200, request.cors, request.pairs, text)
+      else {
+        sendHead(response, 200, request.cors, request.pairs)
+        response.end()
+      }
+      started = true
+      return true
+    }
+    if (!started) sendHead(response, 200, request.cors, request.pairs)
+    started = true
+    const drained = response.write(Buffer.from(text))
+    if (last) response.end()
+    return drained
+  }
+
+  const work = (pause: () => boolean): boolean => {
+    let text = ''
+    for (;;) {
+      if (response.destroyed) {
+        done()
+        return true
+      }
+      const next = render.next()
+      if (next.done === true) {
+        write(text, true)
+        done()
+        return true
+      }
+      text += next.value
+      if (isHead && text.length > LENGTH_BYTES_MAX) {
+        write(text, false)
+        done()
+        return true
+      }
+      if (text.length < PIECE_CHARS && !pause()) continue
+      if (text === '') return false
+      if (write(text, false)) return false
+      waiting = true
+      return true
+    }
+  }
+
+  /** Goes on once the client has read; one that does not read is let go. */
+  const proceed = (): void => {
+    if (!waiting) {
+      slices.add(run)
+      return
+    }
+    waiting = false
+    const timer = setTimeout(() => response.destroy(), stallMsMax)
+    const settle = (): void => {
+      clearTimeout(timer)
+      response.off('drain', settle)
+      response.off('close', settle)
+      slices.add(run)
+    }
+    response.on('drain', settle)
+    response.on('close', settle)
+  }
+
+  const run = (pause: () => boolean): boolean => {
+    const over = work(pause)
+    if (over && waiting) proceed()
+    return over
+  }
+
+  if (!slices.first(work)) slices.add(run)
+  else if (waiting) proceed()
+}
+
+/** Yields text, and now and then nothing, which only gives way. */
+function* renderListing(request: ListingRequest, listing: Listing): Generator<string, void, void> {
+  if (request.sorted) {
+    for (const _ of sortListing(listing)) yield ''
+  }
+  const { directory, clockMs } = request
+  const root = openTreeNode(directory, clockMs)
+  let text = `{"action":"get","node":${root}`
+  let looks = 0
+  const levels: Level[] = []
+  let level: Level | undefined = open(directory, listing)
+  if (level !== undefined) text += root === '{' ? '"nodes":[' : ',"nodes":['
+  while (level !== undefined) {
+    const node: Node | undefined = level.listing.nodes[level.at]
+    if (node === undefined) {
+      text += `]${closeNode(level.node.modifiedIndex, level.node.createdIndex)}`
+      level = levels.pop()
+      continue
+    }
+    text += level.at === 0 ? openTreeNode(node, clockMs) : `,${openTreeNode(node, clockMs)}`
+    level.at += 1
+    const below = level.listing.below?.get(node)
+    const deeper = below === undefined ? undefined : open(node, below)
+    if (deeper === undefined) text += closeNode(node.modifiedIndex, node.createdIndex)
+    else {
+      text += ',"nodes":['
+      levels.push(level)
+      level = deeper
+    }
+    looks += 1
+    if (looks % NODES_PER_LOOK === 0) {
+      yield text
+      text = ''
+    }
+  }
+  yield listing.nodes.length === 0
+    ? `${text}${closeNode(directory.modifiedIndex, directory.createdIndex)}}\n`
+    : `${text}}\n`
+}
+
+interface Level {
+  readonly node: Node
+  readonly listing: Listing
+  at: number
+}
+
+function open(node: Node, listing: Listing): Level | undefined {
+  return listing.nodes.length === 0 ? undefined : { node, listing, at: 0 }
+}

@@ -1,0 +1,106 @@
+/**
+ * Long polls and streams.
+ *
+ * Owns: what a watch answers and when, ends from either side, the number of watches. Leaves to others: looking back and
+ * matching (store), bytes (fan-out).
+ */
+import type { ServerResponse } from 'node:http'
+import { ErrorCode } from '../../api.ts'
+import type { Watcher } from '../../store/watch.ts'
+import type { HeaderPairs } from '../cors.ts'
+import type { HttpLimits } from '../limits.ts'
+import type { MemberPort } from '../ports.ts'
+import { sendHead } from '../send.ts'
+import { FanOut, StreamSink } from './fan-out.ts'
+import { renderEvent } from './json.ts'
+import type { WatchKeyRequest } from './parse.ts'
+import { sendError, sendOverloaded, successPairs } from './reply.ts'
+
+/** The watches of one server. */
+export class Watches {
+  readonly #member: MemberPort
+  readonly #watchersMax: number
+  readonly #fanOut: FanOut
+  readonly #open = new Set<ServerResponse>()
+
+  constructor(member: MemberPort, limits: HttpLimits) {
+    this.#member = member
+    this.#watchersMax = limits.watchersMax
+    this.#fanOut = new FanOut(limits.streamBufferBytesMax)
+  }
+
+  /** How many are waiting or streaming. */
+  get count(): number {
+    return this.#open.size
+  }
+
+  /** Answers a watch: at once with an error or a past event, else with headers now and events as they come. */
+  start(response: ServerResponse, cors: HeaderPairs, request: WatchKeyRequest): void {
+    const member = this.#member
+    if (this.#open.size >= this.#watchersMax) {
+      sendOverloaded(response, member, cors, 'watchersMax')
+      return
+    }
+    const sink = new StreamSink(response)
+    const framed = response.req.httpVersionMinor === 1
+    const answer = member.store.watchers.watch({
+      path: request.path,
+      recursive: request.recursive,
+      stream: request.stream,
+      since: request.since,
+      deliver: (event) => {
+        if (!request.stream) this.#fanOut.finish(response, event)
+        else if (framed) return this.#fanOut.stream(sink, event)
+        else response.write(renderEvent(event))
+        return true
+      },
+      closed: () => response.destroy(),
+      ready: () => untilDrained(response),
+    })
+    switch (answer.kind) {
+      case 'cleared': {
+        const cause = `the requested history has been cleared [${answer.oldest}/${answer.requested}]`
+        sendError(response, member, cors, ErrorCode.eventIndexCleared, cause, answer.storeIndex)
+        return
+      }
+      case 'full':
+        sendOverloaded(response, member, cors, 'watchersMax')
+        return
+      case 'found':
+        sendHead(response, 200, cors, successPairs(member, answer.index))
+        response.end(renderEvent(answer.event))
+        return
+      case 'registered':
+        sendHead(response, 200, cors, successPairs(member, answer.index))
+        response.flushHeaders()
+        this.#attend(response, answer.watcher)
+    }
+  }
+
+  /** Closes the connections of all watches. Clients take that for "ask again". */
+  closeAll(): void {
+    for (const response of this.#open) response.destroy()
+  }
+
+  #attend(response: ServerResponse, watcher: Watcher): void {
+    this.#open.add(response)
+    response.on('close', () => {
+      this.#open.delete(response)
+      watcher.cancel()
+    })
+  }
+}
+
+function untilDrained(response: ServerResponse): Promise<void> | undefined {
+  const { socket } = response
+  if (socket === null || !socket.writableNeedDrain) return undefined
+  return new Promise((resolve) => {
+    const settle = (): void => {
+      socket.off('drain', settle)
+      socket.off('close', settle)
+      resolve()
+    }
+    socket.on('drain', settle)
+    socket.on('close', settle)
+  })
+}

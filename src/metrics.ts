@@ -1,0 +1,145 @@
+/**
+ * What a member counts and measures, in Prometheus text form.
+ *
+ * Owns: the registry, the names (those of etcd where they mean the same), and the counters of the hot path, which are plain
+ * numbers that are only looked at when somebody scrapes. Leaves to others: counting.
+ */
+import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
+
+/** Upper bounds of the duration buckets, in seconds: etcd's. */
+const DURATION_BOUNDS_S = [0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.256, 0.512, 1.024, 2.048]
+
+interface Durations {
+  readonly buckets: number[]
+  sumMs: number
+  count: number
+}
+
+/** Counts requests of the key space. `method` is the HTTP method, or `QGET` for a quorum read. */
+export class RequestMeter {
+  readonly #succeeded = new Map<string, Durations>()
+  readonly #failed = new Map<string, number>()
+  #watches = 0
+
+  /** A request was answered with what it asked for, `ms` after it was read. */
+  succeeded(method: string, ms: number): void {
+    let durations = this.#succeeded.get(method)
+    if (durations === undefined) {
+      durations = { buckets: DURATION_BOUNDS_S.map(() => 0), sumMs: 0, count: 0 }
+      this.#succeeded.set(method, durations)
+    }
+    durations.count += 1
+    durations.sumMs += ms
+    for (let at = 0; at < DURATION_BOUNDS_S.length; at += 1) {
+      if (ms <= (DURATION_BOUNDS_S[at] as number) * 1000) {
+        durations.buckets[at] = (durations.buckets[at] as number) + 1
+        break
+      }
+    }
+  }
+
+  /** A request was answered with an error. */
+  failed(method: string, status: number): void {
+    const labels = `method="${method}",code="${status}"`
+    this.#failed.set(labels, (this.#failed.get(labels) ?? 0) + 1)
+  }
+
+  /** A watch was asked for. */
+  watched(): void {
+    this.#watches += 1
+  }
+
+  /** Prometheus text. */
+  text(): string {
+    const received = new Map<string, number>()
+    for (const [method, { count }] of this.#succeeded) received.set(method, count)
+    for (const [labels, count] of this.#failed) {
+      const method = labels.slice(8, labels.indexOf('"', 8))
+      received.set(method, (received.get(method) ?? 0) + count)
+    }
+    const lines = [
+      '# HELP etcd_http_received_total Requests to the key space that were answered, watches aside.',
+      '# TYPE etcd_http_received_total counter',
+      ...[...received].map(([method, count]) => `etcd_http_received_total{method="${method}"} ${count}`),
+      '# HELP etcd_http_failed_total Those that were answered with an error.',
+      '# TYPE etcd_http_failed_total counter',
+      ...[...this.#failed].map(([labels, count]) => `etcd_http_failed_total{${labels}} ${count}`),
+      '# HELP etcd_http_successful_duration_seconds Time from reading a request to answering it.',
+      '# TYPE etcd_http_successful_duration_seconds histogram',
+      ...[...this.#succeeded].flatMap(([method, durations]) => histogramLines(method, durations)),
+      '# HELP etcd_debugging_store_watch_requests_total Watches that were asked for.',
+      '# TYPE etcd_debugging_store_watch_requests_total counter',
+      `etcd_debugging_store_watch_requests_total ${this.#watches}`,
+    ]
+    return `${lines.join('\n')}\n`
+  }
+}
+
+function histogramLines(method: string, durations: Durations): string[] {
+  const name = 'etcd_http_successful_duration_seconds'
+  const lines: string[] = []
+  let total = 0
+  DURATION_BOUNDS_S.forEach((bound, at) => {
+    total += durations.buckets[at] as number
+    lines.push(`${name}_bucket{method="${method}",le="${bound}"} ${total}`)
+  })
+  lines.push(`${name}_bucket{method="${method}",le="+Inf"} ${durations.count}`)
+  lines.push(`${name}_sum{method="${method}"} ${durations.sumMs / 1000}`)
+  lines.push(`${name}_count{method="${method}"} ${durations.count}`)
+  return lines
+}
+
+/** The metrics of one member. */
+export class Metrics {
+  /** Requests of the key space. */
+  readonly requests = new RequestMeter()
+  readonly #registry = new Registry()
+
+  constructor() {
+    collectDefaultMetrics({ register: this.#registry })
+  }
+
+  /** A value that is read when somebody scrapes. */
+  gauge(name: string, help: string, read: () => number): void {
+    new Gauge({
+      name,
+      help,
+      registers: [this.#registry],
+      collect() {
+        this.set(read())
+      },
+    })
+  }
+
+  /** A count that only grows and is read when somebody scrapes. */
+  counter(name: string, help: string, read: () => number): void {
+    new Counter({
+      name,
+      help,
+      registers: [this.#registry],
+      collect() {
+        this.reset()
+        this.inc(read())
+      },
+    })
+  }
+
+  /** A count by one label; `read` gives its values with their counts. */
+  labelledCounter(name: string, help: string, label: string, read: () => Iterable<readonly [string, number]>): void {
+    new Counter({
+      name,
+      help,
+      labelNames: [label],
+      registers: [this.#registry],
+      collect() {
+        this.reset()
+        for (const [value, count] of read()) this.inc({ [label]: value }, count)
+      },
+    })
+  }
+
+  /** Everything in Prometheus text form 0.0.4. */
+  async text(): Promise<string> {
+    return (await this.#registry.metrics()) + this.requests.text()
+  }
+}
