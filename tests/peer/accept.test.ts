@@ -272,6 +272,16 @@ describe('a stream', () => {
     expect(a.received).toHaveLength(1)
   })
 
+  test('whose dialler has said all it had to say is closed at once', async () => {
+    const a = await member({ id: 'a', limits: { keepAliveTimeoutMs: 600_000 } })
+    const dialler = new Stranger(a).say(greeting)
+    await eventually('it is accepted', () => a.server.connected().length === 1)
+    dialler.socket.end()
+    await dialler.closed()
+    expect(a.server.connected()).toEqual([])
+    expect(a.log.matching('warn', 'closed the stream')).toEqual([])
+  })
+
   test('is replaced by a newer one of the same member', async () => {
     const a = await member({ id: 'a' })
     const first = new Stranger(a).say(greeting)

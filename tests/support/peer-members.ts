@@ -26,6 +26,7 @@ export const QUICK_LIMITS: PeerLimits = {
   backoffMsMax: 100,
   settledMs: 0,
   requestHeadMs: 2_000,
+  closeMs: 200,
 }
 
 export interface LogLine {

@@ -8,6 +8,7 @@ export class TcpProxy {
   readonly #server: Server
   readonly #sockets = new Set<Socket>()
   #isStalled = false
+  #pauseMs = 0
 
   /** Forwards to 127.0.0.1 at the port that `target` names when a connection comes; 0 answers nothing, ever. */
   constructor(target: () => number) {
@@ -50,6 +51,11 @@ export class TcpProxy {
     for (const socket of this.#sockets) socket.resume()
   }
 
+  /** From now on rests for so long after each chunk (64 KiB at most). */
+  slowDown(pauseMs: number): void {
+    this.#pauseMs = pauseMs
+  }
+
   /** Stops listening and breaks every connection. */
   async close(): Promise<void> {
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()))
@@ -81,11 +87,14 @@ export class TcpProxy {
   }
 
   #forward(from: Socket, to: Socket, chunk: Buffer): void {
-    if (to.write(chunk)) return
+    const hasRoom = to.write(chunk)
+    if (hasRoom && this.#pauseMs === 0) return
     from.pause()
-    to.once('drain', () => {
+    const goOn = (): void => {
       if (!this.#isStalled) from.resume()
-    })
+    }
+    if (!hasRoom) to.once('drain', goOn)
+    else setTimeout(goOn, this.#pauseMs).unref()
   }
 }
 
