@@ -8,7 +8,7 @@ import { entryBytes } from './log.ts'
 import { isVoter, majority, majorityIndex } from './membership.ts'
 import type { AppendReply, HeartbeatReply } from './message.ts'
 import { beginRound, finishRoundIfProved } from './reads.ts'
-import { sendAppends, sendHeartbeats, sendTimeoutNow } from './replication.ts'
+import { sendAppends, sendHeartbeats, sendReadRound, sendTimeoutNow } from './replication.ts'
 import { appendProposal, becomeFollower, syncFollowers } from './roles.ts'
 import type { RaftState } from './state.ts'
 import { hasCommittedInTerm } from './state.ts'
@@ -43,14 +43,19 @@ export function tickLeader(state: RaftState): void {
   }
   if (state.heartbeatElapsed >= config.heartbeatTicks) {
     state.heartbeatElapsed = 0
-    sendHeartbeats(state)
-    requestTransfer(state)
+    state.heartbeatDue = true
   }
 }
 
-/** Once a turn: sends what the turn's inputs made due. */
+/** Once a turn: sends what the turn's inputs made due; one heartbeat, however many intervals passed during a slow write. */
 export function sendTurn(state: RaftState): void {
-  beginRound(state)
+  const began = beginRound(state)
+  if (state.heartbeatDue) {
+    sendHeartbeats(state)
+    requestTransfer(state)
+  } else if (began) {
+    sendReadRound(state)
+  }
   sendAppends(state)
 }
 

@@ -5,9 +5,8 @@
  * follower one question to the leader does. While a round is under way later reads wait for the next. Leaves to others:
  * dropping reads when the leader changes (`roles.ts`), waiting until the index is applied (the replica).
  */
-import { majority, majorityIndex } from './membership.ts'
+import { majorityIndex } from './membership.ts'
 import type { ReadIndex, ReadIndexReply } from './message.ts'
-import { sendReadRound } from './replication.ts'
 import type { RaftState } from './state.ts'
 import { hasCommittedInTerm } from './state.ts'
 import type { Index } from './types.ts'
@@ -20,11 +19,14 @@ export function addRead(state: RaftState, context: number): void {
   else reads.waiting.push(context)
 }
 
-/** Leader, once a turn: begins a round for all that wait, unless one is under way or nothing was committed in the term. */
-export function beginRound(state: RaftState): void {
+/**
+ * Leader, once a turn: begins a round for all that wait, unless one is under way or nothing was committed in the term.
+ * Returns whether the voters must be asked.
+ */
+export function beginRound(state: RaftState): boolean {
   const { reads } = state
-  if (reads.round !== 0 || (reads.waiting.length === 0 && reads.questions.length === 0)) return
-  if (!hasCommittedInTerm(state)) return
+  if (reads.round !== 0 || (reads.waiting.length === 0 && reads.questions.length === 0)) return false
+  if (!hasCommittedInTerm(state)) return false
   reads.lastRound += 1
   reads.round = reads.lastRound
   reads.roundIndex = state.log.commitIndex
@@ -32,11 +34,11 @@ export function beginRound(state: RaftState): void {
   reads.askedQuestions = reads.questions
   reads.waiting = []
   reads.questions = []
-  if (majority(state.membership.voters.length) > 1) sendReadRound(state)
-  else finishRound(state)
+  finishRoundIfProved(state)
+  return reads.round !== 0
 }
 
-/** Leader: a follower may have confirmed the round under way. */
+/** Leader: a majority may have confirmed the round under way. A lone voter is one. */
 export function finishRoundIfProved(state: RaftState): void {
   const { reads, matches } = state
   if (reads.round === 0) return
@@ -57,35 +59,32 @@ export function onReadIndex(state: RaftState, message: ReadIndex): void {
   reads.questions.push({ from, round })
 }
 
-/** Follower, once a turn: asks the leader for all reads that wait, unless a question is under way. */
+/**
+ * Follower, once a turn: asks the leader for all reads that wait, unless a question is under way; that one is repeated at
+ * every heartbeat interval, for it or its answer may be lost.
+ */
 export function askLeader(state: RaftState): void {
   const { reads } = state
-  if (reads.round !== 0 || reads.waiting.length === 0) return
-  reads.lastRound += 1
-  reads.round = reads.lastRound
-  reads.asked = reads.waiting
-  reads.waiting = []
-  sendQuestion(state)
+  if (reads.round === 0 && reads.waiting.length > 0) {
+    reads.lastRound += 1
+    reads.round = reads.lastRound
+    reads.asked = reads.waiting
+    reads.waiting = []
+    reads.elapsed = state.config.heartbeatTicks
+  }
+  if (reads.round === 0 || reads.elapsed < state.config.heartbeatTicks || state.leader === undefined) return
+  reads.elapsed = 0
+  state.messages.push({ kind: 'readIndex', from: state.id, to: state.leader, term: state.term, round: reads.round })
 }
 
-/** Follower, every tick: repeats the question at every heartbeat interval, for it or its answer may be lost. */
+/** Follower, every tick. */
 export function tickReads(state: RaftState): void {
-  const { reads } = state
-  if (reads.round === 0) return
-  reads.elapsed += 1
-  if (reads.elapsed >= state.config.heartbeatTicks) sendQuestion(state)
+  if (state.reads.round !== 0) state.reads.elapsed += 1
 }
 
 /** Follower: the leader has answered. An answer to another question is an old one. */
 export function onReadIndexReply(state: RaftState, message: ReadIndexReply): void {
   if (message.round === state.reads.round) releaseReads(state, message.index)
-}
-
-function sendQuestion(state: RaftState): void {
-  const { leader, reads } = state
-  if (leader === undefined) return
-  reads.elapsed = 0
-  state.messages.push({ kind: 'readIndex', from: state.id, to: leader, term: state.term, round: reads.round })
 }
 
 function finishRound(state: RaftState): void {

@@ -29,6 +29,7 @@ export function sendAppends(state: RaftState): void {
 
 /** Tells everybody that the leader is alive, and asks for confirmation of the read round under way. */
 export function sendHeartbeats(state: RaftState): void {
+  state.heartbeatDue = false
   for (const follower of state.followers) sendHeartbeat(state, follower)
 }
 

@@ -129,6 +129,7 @@ function leaveRole(state: RaftState): void {
   state.standWhenApplied = false
   state.electionElapsed = 0
   state.heartbeatElapsed = 0
+  state.heartbeatDue = false
   if (state.progress.size > 0) state.progress = new Map()
   state.own = undefined
   state.followers = []

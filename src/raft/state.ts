@@ -78,6 +78,8 @@ export interface RaftState {
   goneTicksLeft: number
   /** Leader: ticks since the last heartbeat. */
   heartbeatElapsed: number
+  /** Leader: a heartbeat interval has passed; heartbeats go out at the end of the turn. */
+  heartbeatDue: boolean
   /** Candidates: who answered what. */
   votes: Map<MemberId, boolean>
   /** The leader asked this member to stand, and it has to apply a membership change first. */
@@ -177,6 +179,7 @@ export function createState(config: RaftConfig, restored: Restored): RaftState {
     electionTimeout: config.electionTicks + drawTicks(config, config.electionTicks),
     goneTicksLeft: 0,
     heartbeatElapsed: 0,
+    heartbeatDue: false,
     votes: new Map(),
     standWhenApplied: false,
     progress: new Map(),

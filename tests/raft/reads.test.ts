@@ -210,6 +210,14 @@ describe('on a follower', () => {
     expect(raft.ready()).toBeUndefined()
   })
 
+  test('the question is repeated once in a turn, however many intervals have passed', () => {
+    const raft = makeFollower()
+    raft.read(10)
+    turn(raft)
+    ticks(raft, CONFIG.heartbeatTicks * 3)
+    expect(turn(raft)).toEqual(batch({ messages: [question(1)] }))
+  })
+
   test('reads are dropped when the leader changes, and at once where there is none', () => {
     const raft = makeFollower()
     raft.read(10)

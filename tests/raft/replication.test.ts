@@ -143,6 +143,19 @@ describe('heartbeats', () => {
     )
   })
 
+  test('go out once in a turn, however many intervals have passed', () => {
+    const raft = makeSettledLeader()
+    ticks(raft, CONFIG.heartbeatTicks * 4)
+    expect(turn(raft)).toEqual(batch({ messages: [heartbeat(1, to2), heartbeat(1, to3)] }))
+  })
+
+  test('that are due serve a new round of reads as well', () => {
+    const raft = makeSettledLeader({ learners: '4' })
+    raft.read(9)
+    ticks(raft, CONFIG.heartbeatTicks)
+    expect(turn(raft).messages).toEqual(['2', '3', '4'].map((to) => heartbeat(1, { from: '1', to, readRound: 1 })))
+  })
+
   test('whose answer shows that something is missing are followed by an append without entries', () => {
     const raft = makeSettledLeader()
     raft.propose([makeProposal()])
