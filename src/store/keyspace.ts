@@ -10,7 +10,7 @@
 import assert from 'node:assert'
 import { ErrorCode } from '../api.ts'
 import { ExpiryHeap } from './expiry.ts'
-import { makeDirectory, type Node } from './node.ts'
+import { Children, makeDirectory, type Node } from './node.ts'
 import { type Failure, failure } from './outcome.ts'
 import { ownString, RESERVED_ROOT, ROOT } from './path.ts'
 
@@ -30,8 +30,8 @@ export interface Cursor {
 
 /** The keyspace of one store. */
 export class Keyspace {
-  readonly #root = makeDirectory(ROOT, 0, 0, 0, new Map())
-  readonly #reserved = makeDirectory(RESERVED_ROOT, 0, 0, 0, new Map())
+  readonly #root = makeDirectory(ROOT, 0, 0, 0, new Children())
+  readonly #reserved = makeDirectory(RESERVED_ROOT, 0, 0, 0, new Children())
   readonly #cursor: Cursor = { directory: this.#root, node: undefined, name: '', rest: 0, blocked: undefined }
   #changed = new Map<string, Node | undefined>()
   /** Contents of removed directories, from the last to the first to be swept. */
@@ -79,7 +79,7 @@ export class Keyspace {
     for (;;) {
       const slash = path.indexOf('/', start)
       const name = slash === -1 ? path.slice(start) : path.slice(start, slash)
-      const child: Node | undefined = (directory.children as Map<string, Node>).get(name)
+      const child: Node | undefined = (directory.children as Children).get(name)
       if (slash === -1 || child === undefined || child.children === undefined) {
         cursor.directory = directory
         cursor.node = slash === -1 ? child : undefined
@@ -121,10 +121,10 @@ export class Keyspace {
     const old = cursor.node
     if (old === undefined) {
       const directory = this.#makeDirectories(cursor, path, index)
-      directory.children?.set(ownString(cursor.name), node)
+      directory.children?.hang(ownString(cursor.name), node)
       if (node.deadlineMs !== 0) this.due.add(node)
     } else {
-      cursor.directory.children?.set(cursor.name, node)
+      cursor.directory.children?.hang(cursor.name, node)
       this.due.replace(old, node)
     }
     cursor.node = node
@@ -135,7 +135,7 @@ export class Keyspace {
   take(cursor: Cursor): Node {
     const node = cursor.node
     assert(node !== undefined && node !== this.#root && node !== this.#reserved, 'what is taken away exists')
-    cursor.directory.children?.delete(cursor.name)
+    cursor.directory.children?.unhang(cursor.name)
     cursor.node = undefined
     this.due.remove(node)
     this.#changed.set(node.key, undefined)
@@ -158,7 +158,7 @@ export class Keyspace {
     const last = cursor.rest + cursor.name.length === node.key.length
     if (cursor.blocked !== undefined || cursor.node !== undefined || !last) return false
     if (node.createdIndex < cursor.directory.createdIndex) return false
-    cursor.directory.children?.set(ownString(cursor.name), node)
+    cursor.directory.children?.hang(ownString(cursor.name), node)
     if (node.deadlineMs !== 0) this.due.add(node)
     return true
   }
@@ -199,8 +199,8 @@ export class Keyspace {
     for (;;) {
       const slash = path.indexOf('/', start)
       if (slash === -1) break
-      const made = makeDirectory(ownString(path.slice(0, slash)), index, 0, 0, new Map())
-      directory.children?.set(ownString(path.slice(start, slash)), made)
+      const made = makeDirectory(ownString(path.slice(0, slash)), index, 0, 0, new Children())
+      directory.children?.hang(ownString(path.slice(start, slash)), made)
       this.#changed.set(made.key, made)
       directory = made
       start = slash + 1

@@ -4,7 +4,8 @@
  * Owns: the hidden rule, one level or all, order by UTF-8 bytes; taking references in one step, so that HTTP may render
  * in slices while the tree moves on. Leaves to others: JSON (HTTP), the lookup and its errors (keyspace).
  */
-import type { Node } from './node.ts'
+import assert from 'node:assert'
+import { type Children, isHiddenName, type Node } from './node.ts'
 
 /** The visible children of one directory at one moment. */
 export interface Listing {
@@ -26,36 +27,37 @@ const NO_BELOW: ReadonlyMap<Node, Listing> = new Map()
  * `sortListing`. A hidden directory that is asked for itself shows its children.
  */
 export function takeListing(directory: Node, options: ListingOptions): Listing {
-  const top = takeLevel(directory.children ?? new Map(), options.recursive)
-  if (!options.recursive) return top.listing
-  const pending = [top]
+  const top = takeLevel(directory, options.recursive)
+  const pending = options.recursive ? [{ directory, listing: top }] : []
   for (let level = pending.pop(); level !== undefined; level = pending.pop()) {
-    for (const child of level.directories) {
-      const below = takeLevel(child.children ?? new Map(), true)
-      level.below.set(child, below.listing)
-      if (below.directories.length > 0) pending.push(below)
+    const { children } = level.directory
+    if (children?.directories === undefined) continue
+    const below = level.listing.below as Map<Node, Listing>
+    for (const name of children.directories) {
+      if (isHiddenName(name)) continue
+      const child = children.get(name) as Node
+      const listing = takeLevel(child, true)
+      below.set(child, listing)
+      if (child.children?.directories !== undefined) pending.push({ directory: child, listing })
     }
   }
-  return top.listing
+  return top
 }
 
-interface Level {
-  readonly listing: Listing
-  readonly directories: readonly Node[]
-  readonly below: Map<Node, Listing>
+function takeLevel(directory: Node, recursive: boolean): Listing {
+  const { children } = directory
+  assert(children !== undefined, 'only a directory is listed')
+  const below = recursive ? (children.directories === undefined ? NO_BELOW : new Map()) : undefined
+  return { nodes: visibleNodes(children), below }
 }
 
-function takeLevel(children: ReadonlyMap<string, Node>, recursive: boolean): Level {
+function visibleNodes(children: Children): Node[] {
+  if (children.hiddenCount === 0) return Array.from(children.values())
   const nodes: Node[] = []
-  const directories: Node[] = []
   children.forEach((node, name) => {
-    if (name.charCodeAt(0) === 95) return
-    nodes.push(node)
-    if (recursive && node.children !== undefined) directories.push(node)
+    if (!isHiddenName(name)) nodes.push(node)
   })
-  const below = new Map<Node, Listing>()
-  const shown = recursive ? (directories.length === 0 ? NO_BELOW : below) : undefined
-  return { listing: { nodes, below: shown }, directories, below }
+  return nodes
 }
 
 /** Runs of this length are sorted at once; longer lists are merged from them, with a pause after as many steps. */

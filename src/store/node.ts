@@ -6,6 +6,40 @@
  */
 
 /**
+ * What a directory holds, by name. Read it as any map; only `hang` and `unhang` change it, for they keep the census by
+ * which a listing of a million keys is taken without looking at each.
+ */
+export class Children extends Map<string, Node> {
+  /** Children that listings leave out. */
+  hiddenCount = 0
+  /** Names of the child directories. Undefined: there are none. */
+  directories: Set<string> | undefined = undefined
+
+  /** Puts a child in place, new or over the one of that name. A directory is never replaced by a file. */
+  hang(name: string, node: Node): void {
+    const before = this.size
+    this.set(name, node)
+    if (this.size > before && isHiddenName(name)) this.hiddenCount += 1
+    if (!node.dir) return
+    this.directories ??= new Set()
+    this.directories.add(name)
+  }
+
+  /** Takes a child away. */
+  unhang(name: string): void {
+    if (!this.delete(name)) return
+    if (isHiddenName(name)) this.hiddenCount -= 1
+    this.directories?.delete(name)
+    if (this.directories?.size === 0) this.directories = undefined
+  }
+}
+
+/** True for a name that listings leave out (API page, 3). */
+export function isHiddenName(name: string): boolean {
+  return name.charCodeAt(0) === 95
+}
+
+/**
  * One key or directory. A record is never changed once it is in the tree: a write replaces it, so whoever holds a
  * reference holds what was true then. Two fields are exceptions, and readers leave them alone: the contents of
  * `children`, and `dueSlot`.
@@ -25,7 +59,7 @@ export interface Node {
   /** Wall time shown as `expiration`, milliseconds since 1970. Means nothing when `deadlineMs` is 0. */
   readonly expirationMs: number
   /** By name. Undefined for a file, and for nothing else. Shared by all records of one directory. */
-  readonly children: Map<string, Node> | undefined
+  readonly children: Children | undefined
   /** Position in the expiry heap, which owns this field; -1: not there. */
   dueSlot: number
 }
@@ -72,7 +106,7 @@ export function makeDirectory(
   index: number,
   deadlineMs: number,
   expirationMs: number,
-  children: Map<string, Node>,
+  children: Children,
 ): Node {
   return {
     key,

@@ -12,7 +12,7 @@
  */
 import type { StoreStatsJson } from '../api.ts'
 import { ByteReader, type ByteWriter } from './bytes.ts'
-import { makeDirectory, makeFile, type Node } from './node.ts'
+import { Children, makeDirectory, makeFile, type Node } from './node.ts'
 import { StoreError } from './store-error.ts'
 
 /** One change of one key, to be written. The property names are those of LevelDB batches. */
@@ -164,7 +164,7 @@ export function decodeNode(path: string, value: Buffer): Node {
     return makeFile(path, reader.text(), createdIndex, modifiedIndex, deadlineMs, expirationMs)
   }
   reader.end()
-  return makeDirectory(path, createdIndex, deadlineMs, expirationMs, new Map())
+  return makeDirectory(path, createdIndex, deadlineMs, expirationMs, new Children())
 }
 
 const MARKS_VERSION = 1

@@ -8,7 +8,7 @@ import { ErrorCode } from '../api.ts'
 import type { CreateCommand, SetCommand, Ttl, UpdateCommand } from './command.ts'
 import { type Event, makeEvent } from './event.ts'
 import type { Keyspace } from './keyspace.ts'
-import { makeDirectory, makeFile, type Node, viewNode } from './node.ts'
+import { Children, makeDirectory, makeFile, type Node, viewNode } from './node.ts'
 import type { Outcome } from './outcome.ts'
 import { childPath, ROOT } from './path.ts'
 
@@ -120,6 +120,6 @@ function makeNode(
   const deadlineMs = deadlineOf(ttl, clockMs)
   const expirationMs = ttl?.expirationMs ?? 0
   return dir
-    ? makeDirectory(key, index, deadlineMs, expirationMs, new Map())
+    ? makeDirectory(key, index, deadlineMs, expirationMs, new Children())
     : makeFile(key, value, index, index, deadlineMs, expirationMs)
 }
