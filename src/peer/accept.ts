@@ -28,6 +28,9 @@ import { QuietLog } from './quiet-log.ts'
 import { SnapshotReceiver } from './snapshot-receive.ts'
 import { Stream } from './stream.ts'
 
+/** What a URL leaves out. */
+const DEFAULT_PORTS: Readonly<Record<string, number>> = { 'http:': 80, 'https:': 443 }
+
 const NOT_FOUND = '404 page not found\n'
 
 export class PeerServer {
@@ -54,10 +57,13 @@ export class PeerServer {
   async listen(urls: readonly URL[]): Promise<void> {
     const apps: FastifyInstance[] = []
     try {
-      for (const { hostname, port } of urls) {
+      for (const { hostname, port, protocol } of urls) {
         const app = this.#build()
         apps.push(app)
-        await app.listen({ host: hostname.replace(/^\[|\]$/g, ''), port: Number(port) })
+        await app.listen({
+          host: hostname.replace(/^\[|\]$/g, ''),
+          port: Number(port === '' ? DEFAULT_PORTS[protocol] : port),
+        })
       }
     } catch (error) {
       await Promise.all(apps.map((app) => app.close()))

@@ -81,7 +81,7 @@ export interface HeartbeatReply extends Header {
 }
 
 /**
- * Offers a snapshot. The rows travel on a stream of their own (`peer/snapshot-stream.ts`); the receiving core is
+ * Offers a snapshot. The rows travel on a stream of their own (`peer/snapshot-send.ts`); the receiving core is
  * handed this message only once they are staged beside the live ones. Promises nothing.
  */
 export interface InstallSnapshot extends Header {
