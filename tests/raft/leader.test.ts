@@ -204,6 +204,15 @@ describe('acknowledgements', () => {
     raft.written()
     expect(raft.status().commitIndex).toBe(2)
   })
+
+  test('what was proposed while the disk was busy is not on disk when that batch is', () => {
+    const raft = makeSettledLeader({ voters: '1' })
+    raft.propose([makeProposal()])
+    raft.ready()
+    raft.propose([makeProposal()])
+    raft.written()
+    expect(raft.status()).toMatchObject({ commitIndex: 2, lastIndex: 3 })
+  })
 })
 
 describe('check-quorum', () => {
