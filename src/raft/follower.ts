@@ -8,7 +8,7 @@ import { entryBytes } from './log.ts'
 import type { Append, Heartbeat, InstallSnapshot } from './message.ts'
 import { becomeFollower } from './roles.ts'
 import type { RaftState } from './state.ts'
-import { drawTicks, isPromotable, raiseClock } from './state.ts'
+import { drawTicks, followClock, isPromotable } from './state.ts'
 import type { Entry, Index, MemberId, Proposal, Term } from './types.ts'
 import { EntryKind } from './types.ts'
 
@@ -48,7 +48,7 @@ export function onAppend(state: RaftState, message: Append): void {
   }
   if (lastNewIndex > log.commitIndex) {
     log.merge(prevIndex, entries)
-    if (entries.length > 0) raiseClock(state, (entries[entries.length - 1] as Entry).stampMs)
+    if (entries.length > 0) followClock(state, (entries[entries.length - 1] as Entry).stampMs)
     log.commitTo(Math.min(message.commitIndex, lastNewIndex))
   }
   // News of a commit alone, about entries that were acknowledged before, needs no answer: that spares a message for every
@@ -59,7 +59,7 @@ export function onAppend(state: RaftState, message: Append): void {
 
 /** Follows the clock and the commit index, and answers at once. */
 export function onHeartbeat(state: RaftState, message: Heartbeat): void {
-  raiseClock(state, message.stampMs)
+  followClock(state, message.stampMs)
   // Never beyond our log: a leader that counts more than we hold has it from a life whose disk is lost.
   state.log.commitTo(Math.min(message.commitIndex, state.log.lastIndex))
   state.messages.push({
@@ -82,7 +82,7 @@ export function onInstallSnapshot(state: RaftState, message: InstallSnapshot): v
       log.restore(snapshot)
       state.snapshot = snapshot
       state.membership = snapshot.membership
-      raiseClock(state, snapshot.stampMs)
+      followClock(state, snapshot.stampMs)
     }
   }
   acknowledge(state, message.from, log.commitIndex)

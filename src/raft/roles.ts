@@ -59,6 +59,8 @@ export function becomeLeader(state: RaftState): void {
   state.role = 'leader'
   state.leader = state.id
   state.goneTicksLeft = 0
+  state.clockMs = Math.max(state.clockMs, state.log.lastStampMs)
+  state.clockTerm = state.term
   // Whatever is in the log from before may be a membership change: it must be applied before the next is proposed.
   state.membershipIndex = state.log.lastIndex
   state.uncommittedBytes = state.log.bytesBetween(state.log.commitIndex, state.log.lastIndex)

@@ -106,8 +106,13 @@ export interface RaftState {
   forwards: Proposal[]
   forwardBytes: number
   reads: PendingReads
-  /** The replicated clock in milliseconds; on a leader with fractions. Never decreases. */
+  /**
+   * The replicated clock in milliseconds as last heard from a leader; on a leader its own, with fractions. The log's stamps
+   * count beside it (`stampNow`). Never decreases in a term; a new leader's may be behind, and is followed all the same.
+   */
   clockMs: number
+  /** The term whose leader `clockMs` was heard from. */
+  clockTerm: Term
 
   /** The outbox: what the next batch will hold. */
   messages: Message[]
@@ -204,6 +209,7 @@ export function createState(config: RaftConfig, restored: Restored): RaftState {
       elapsed: 0,
     },
     clockMs: log.lastStampMs,
+    clockTerm: log.lastTerm,
     messages: [],
     promises: [],
     readsReady: [],
@@ -222,14 +228,19 @@ export function drawTicks(config: RaftConfig, n: number): number {
   return Math.floor(config.random() * n)
 }
 
-/** The replicated clock as entries and heartbeats carry it. */
+/** The replicated clock as entries and heartbeats carry it. Never behind the log. */
 export function stampNow(state: RaftState): number {
-  return Math.floor(state.clockMs)
+  return Math.floor(Math.max(state.clockMs, state.log.lastStampMs))
 }
 
-/** A follower learns the clock from what it sees of a leader. */
-export function raiseClock(state: RaftState, stampMs: number): void {
-  if (stampMs > state.clockMs) state.clockMs = stampMs
+/**
+ * A follower learns the clock from what it sees of its leader. The first stamp in a term counts even if it is behind: the
+ * leader's clock may lack what it had not heard from the one before. Whoever leads next must go on from the clock that the
+ * latest entries were stamped by, not from one that ran ahead of it, or keys set meanwhile would fall due early.
+ */
+export function followClock(state: RaftState, stampMs: number): void {
+  if (stampMs > state.clockMs || state.clockTerm < state.term) state.clockMs = stampMs
+  state.clockTerm = state.term
 }
 
 /** Whether this member may stand: it votes, and knows who else does. */
@@ -291,7 +302,6 @@ export function checkInvariants(state: RaftState): void {
     state.term > state.checkedTerm || state.checkedVote === undefined || state.vote === state.checkedVote,
     'a vote is given once in a term',
   )
-  assert(state.clockMs >= log.lastStampMs, 'the clock is never behind the log')
   assert(
     (state.role === 'leader') === (state.leader === state.id),
     'a leader knows itself as leader, and nobody else does',
@@ -314,6 +324,7 @@ export function checkInvariants(state: RaftState): void {
 function checkLeader(state: RaftState): void {
   const { log, membership, own } = state
   assert(log.lastTerm === state.term, 'a leader has an entry of its own term')
+  assert(state.clockMs >= log.lastStampMs, "a leader's clock is never behind its log")
   assert(
     own !== undefined && own.matchIndex <= log.writtenIndex,
     'a leader counts what its own disk holds, and no more',

@@ -51,6 +51,8 @@ export class Waiters {
   #unproposed: WriteWaiter[] = []
   /** Reads not asked for yet. */
   #unasked: ReadWaiter[] = []
+  /** Reads whose question was dropped; asked for again at the next tick. */
+  #dropped: ReadWaiter[] = []
   readonly #asked = new Map<number, ReadBatch>()
   #nextContext = 1
   #readCount = 0
@@ -121,12 +123,15 @@ export class Waiters {
     if (batch !== undefined) batch.index = index
   }
 
-  /** The core dropped the question; the reads wait to be asked again. */
+  /**
+   * The core dropped the question. The reads are asked for again, though not before the next tick: while the core has no
+   * room or no leader, asking at once would make one turn follow the other for nothing.
+   */
   readDropped(context: number): void {
     const batch = this.#asked.get(context)
     if (batch === undefined) return
     this.#asked.delete(context)
-    this.#unasked.push(...batch.reads)
+    this.#dropped.push(...batch.reads)
   }
 
   /** The write with this number, if a client of this member waits for it. */
@@ -172,7 +177,7 @@ export class Waiters {
   }
 
   /**
-   * Ends what waited too long.
+   * Once a tick: ends what waited too long, and lets dropped reads be asked for again.
    *
    * @param explain says what a write that was handed to a leader and never heard of again has met.
    */
@@ -182,10 +187,10 @@ export class Waiters {
       this.#fail(waiter, waiter.proposedTerm === 0 ? 'MUSTER_NO_LEADER' : explain(waiter))
     }
     this.#dropSettledFromUnproposed()
-    this.#unasked = this.#expireReads(this.#unasked, nowMs)
+    if (this.#readCount === 0) return
+    this.#unasked = this.#expireReads(this.#dropped.concat(this.#unasked), nowMs)
+    this.#dropped = []
     for (const [context, batch] of this.#asked) {
-      const first = batch.reads[0]
-      if (first !== undefined && first.deadlineMs > nowMs) continue
       const reads = this.#expireReads(batch.reads, nowMs)
       if (reads.length === 0) this.#asked.delete(context)
       else this.#asked.set(context, { reads, index: batch.index })
@@ -196,7 +201,10 @@ export class Waiters {
   endAll(code: ConditionCode): void {
     for (const waiter of this.#writes.values()) this.#fail(waiter, code)
     this.#unproposed = []
-    this.#unasked = this.#expireReads(this.#unasked, Number.POSITIVE_INFINITY, code)
+    this.#expireReads(this.#unasked, Number.POSITIVE_INFINITY, code)
+    this.#expireReads(this.#dropped, Number.POSITIVE_INFINITY, code)
+    this.#unasked = []
+    this.#dropped = []
     for (const batch of this.#asked.values()) this.#expireReads(batch.reads, Number.POSITIVE_INFINITY, code)
     this.#asked.clear()
   }

@@ -145,6 +145,16 @@ describe('heartbeats', () => {
     expect([raft.status().commitIndex, raft.clockMs]).toEqual([1, 90])
   })
 
+  test('of a new leader set the clock back to its own, but never behind the log', () => {
+    const raft = makeFollower()
+    raft.step(append(0, 0, [makeEntry(1, 1, { stampMs: 40 })], 0))
+    raft.step(heartbeat(0, { stampMs: 90 }))
+    raft.step(heartbeat(0, { from: '3', term: 2, stampMs: 50 }))
+    expect(raft.clockMs).toBe(50)
+    raft.step(heartbeat(0, { from: '3', term: 3, stampMs: 20 }))
+    expect(raft.clockMs).toBe(40)
+  })
+
   test('of a later term are answered in that term', () => {
     const raft = makeFollower()
     raft.step(heartbeat(0, { from: '3', term: 5 }))

@@ -1,0 +1,233 @@
+/**
+ * How bad a run is, and the hand that does it.
+ *
+ * Owns: the odds of each fault, drawn first for every seed, so that runs differ in kind and not only in order; and the
+ * schedule. Every fault is one that a cluster is meant to survive: disks keep what they synced, and in the end a majority
+ * is well again.
+ */
+import type { ClientOdds } from './clients.ts'
+import type { SimMember } from './member.ts'
+import { CALM_NETWORK, type NetworkOdds } from './network.ts'
+import type { Prng } from './prng.ts'
+import { ELECTION_MS } from './settings.ts'
+import { CALM_SNAPSHOTS, type SnapshotOdds } from './snapshot-carrier.ts'
+import type { WatcherOdds } from './watchers.ts'
+import { FAST_DISK, type World } from './world.ts'
+
+/** Mean time between faults of each kind, milliseconds; 0 for never. */
+export interface FaultRates {
+  readonly crashOne: number
+  readonly crashLeader: number
+  readonly crashAll: number
+  readonly pause: number
+  readonly cutOneWay: number
+  readonly isolate: number
+  readonly split: number
+  readonly wallJump: number
+  readonly slowDisk: number
+  readonly handOver: number
+}
+
+export type Fault = keyof FaultRates
+
+/** Everything that a seed draws before its run begins. */
+export interface Plan {
+  readonly members: number
+  readonly faultMs: number
+  readonly rates: FaultRates
+  /** How long a fault lasts, on average. */
+  readonly lastsMs: number
+  readonly network: NetworkOdds
+  readonly snapshots: SnapshotOdds
+  readonly clients: number
+  readonly client: ClientOdds
+  readonly watchers: number
+  readonly watcher: WatcherOdds
+  readonly digestEvery: number
+  /** In the end a minority stays down: progress needs a majority only. */
+  readonly minorityStaysDown: boolean
+}
+
+const NO_FAULTS: FaultRates = {
+  crashOne: 0,
+  crashLeader: 0,
+  crashAll: 0,
+  pause: 0,
+  cutOneWay: 0,
+  isolate: 0,
+  split: 0,
+  wallJump: 0,
+  slowDisk: 0,
+  handOver: 0,
+}
+
+/** Draws a plan. */
+export function drawPlan(random: Prng): Plan {
+  const rates = { ...NO_FAULTS }
+  for (const fault of Object.keys(rates) as Fault[]) {
+    if (random.chance(0.45)) rates[fault] = random.pick([150, 400, 1000, 2500])
+  }
+  return {
+    members: random.pick([3, 3, 3, 3, 4, 5, 5]),
+    faultMs: random.pick([1500, 3000, 5000]),
+    rates,
+    lastsMs: random.pick([30, 150, 400, 900]),
+    network: drawNetwork(random),
+    snapshots: {
+      damage: random.chance(0.2) ? 0.3 : 0,
+      cutShort: random.chance(0.2) ? 0.3 : 0,
+      pieceMsMax: random.pick([1, 10, 60]),
+    },
+    clients: random.whole(1, 6),
+    client: {
+      thinkMs: random.pick([1, 10, 40, 100]),
+      moves: random.pick([0, 0.1, 0.5]),
+      reads: random.pick([0, 0.2, 0.5]),
+      paddingMax: random.pick([0, 0, 200, 2000]),
+      ttlMsMax: random.pick([60, 300, 1500]),
+    },
+    watchers: random.whole(0, 5),
+    watcher: {
+      moves: random.pick([0, 0.1, 0.4]),
+      overflows: random.pick([0, 0.05]),
+      slowMsMax: random.pick([0, 0, 50]),
+    },
+    digestEvery: random.pick([1, 4, 16]),
+    minorityStaysDown: random.chance(0.3),
+  }
+}
+
+function drawNetwork(random: Prng): NetworkOdds {
+  const delayMsMax = random.pick([0.8, 5, 40])
+  return {
+    delayMsMin: random.pick([0.05, delayMsMax / 2]),
+    delayMsMax,
+    drop: random.pick([0, 0, 0.01, 0.05, 0.2]),
+    duplicate: random.pick([0, 0, 0.02, 0.2]),
+    late: random.pick([0, 0, 0.01]),
+    reorders: random.chance(0.4),
+    tells: random.pick([0, 0.5, 1]),
+  }
+}
+
+/** Does the faults of a plan to a world. */
+export class Nemesis {
+  readonly #world: World
+  readonly #plan: Plan
+  readonly #random: Prng
+  #isOver = false
+
+  constructor(world: World, plan: Plan) {
+    this.#world = world
+    this.#plan = plan
+    this.#random = world.random.fork()
+    world.network.odds = plan.network
+    world.snapshots.odds = plan.snapshots
+    for (const fault of Object.keys(plan.rates) as Fault[]) if (plan.rates[fault] > 0) this.#planNext(fault)
+  }
+
+  /** Everything is well again from now on, but what stays down. Returns the members that are to make progress. */
+  heal(): readonly SimMember[] {
+    const world = this.#world
+    this.#isOver = true
+    world.note('healed')
+    world.network.odds = CALM_NETWORK
+    world.snapshots.odds = CALM_SNAPSHOTS
+    world.network.mendAll()
+    world.diskSpeeds.fill(FAST_DISK)
+    const down = this.#plan.minorityStaysDown ? Math.ceil(world.members.length / 2) - 1 : 0
+    const first = this.#random.below(world.members.length)
+    const well: SimMember[] = []
+    for (let place = 0; place < world.members.length; place++) {
+      const member = world.member(first + place)
+      if (place < down) {
+        world.crash(member)
+        continue
+      }
+      world.resume(member)
+      if (!member.isUp) world.restart(member)
+      well.push(member)
+    }
+    return well
+  }
+
+  #planNext(fault: Fault): void {
+    this.#world.timeline.in(this.#random.wait(this.#plan.rates[fault]), () => {
+      if (this.#isOver) return
+      this.#do(fault)
+      this.#planNext(fault)
+    })
+  }
+
+  #do(fault: Fault): void {
+    const world = this.#world
+    const member = this.#random.pick(world.members)
+    switch (fault) {
+      case 'crashOne':
+        return this.#crash(member)
+      case 'crashLeader':
+        return this.#crash(world.leader() ?? member)
+      case 'crashAll':
+        for (const each of world.members) this.#crash(each)
+        return
+      case 'pause':
+        world.pause(member)
+        return this.#afterwards(() => world.resume(member))
+      case 'cutOneWay':
+        return this.#cutOneWay(member, this.#random.pick(world.others(member)))
+      case 'isolate':
+        world.isolate(member)
+        return this.#afterwards(() => this.#mend(world.others(member).map((other) => [member, other])))
+      case 'split':
+        return this.#split()
+      case 'wallJump':
+        member.clock.jump(this.#random.between(-600_000, 600_000))
+        return
+      case 'slowDisk':
+        return this.#slowDisk()
+      case 'handOver':
+        return (world.leader() ?? member).when((replica) => void replica.handOver())
+    }
+  }
+
+  #crash(member: SimMember): void {
+    this.#world.crash(member)
+    this.#afterwards(() => this.#world.restart(member))
+  }
+
+  #cutOneWay(from: SimMember, to: SimMember): void {
+    this.#world.note(`cut: ${from.name} to ${to.name}`)
+    this.#world.network.cut(from.id, to.id)
+    this.#afterwards(() => this.#world.network.mend(from.id, to.id))
+  }
+
+  #split(): void {
+    const { members } = this.#world
+    const group = members.filter(() => this.#random.chance(0.5))
+    const rest = members.filter((member) => !group.includes(member))
+    this.#world.split(group)
+    this.#afterwards(() => this.#mend(group.flatMap((a) => rest.map((b) => [a, b] as const))))
+  }
+
+  #mend(pairs: readonly (readonly [SimMember, SimMember])[]): void {
+    for (const [a, b] of pairs) {
+      this.#world.network.mend(a.id, b.id)
+      this.#world.network.mend(b.id, a.id)
+    }
+  }
+
+  #slowDisk(): void {
+    const place = this.#random.below(this.#world.members.length)
+    this.#world.note(`the disk of m${place + 1} is slow`)
+    this.#world.diskSpeeds[place] = { msMin: 5, msMax: this.#random.pick([50, 2 * ELECTION_MS]) }
+    this.#afterwards(() => {
+      this.#world.diskSpeeds[place] = FAST_DISK
+    })
+  }
+
+  #afterwards(undo: () => void): void {
+    this.#world.timeline.in(this.#random.wait(this.#plan.lastsMs), () => {
+      if (!this.#isOver) undo()
+    })
+  }
+}

@@ -1,0 +1,101 @@
+/**
+ * All checkers of a run, told of everything in one place.
+ *
+ * Owns: which checkers there are, and the observation of a member's store. Decides nothing itself.
+ */
+import type { Entry } from '../../src/raft/types.ts'
+import type { DiskWrite } from '../../src/replica/turn.ts'
+import type { Event } from '../../src/store/event.ts'
+import type { StateMachine } from '../../src/store/state-machine.ts'
+import type { Checker, EndState, QuorumRead, TurnView, WatchedMember, Write } from './checker.ts'
+import { AcknowledgedChecker } from './checkers/acknowledged.ts'
+import { CommittedChecker } from './checkers/committed.ts'
+import { DigestsChecker } from './checkers/digests.ts'
+import { ExpiryChecker } from './checkers/expiry.ts'
+import { KeysChecker } from './checkers/keys.ts'
+import { LeadersChecker } from './checkers/leaders.ts'
+import { LinearizableChecker } from './checkers/linearizable.ts'
+import { LogsChecker } from './checkers/logs.ts'
+import { TotalOrderChecker } from './checkers/total-order.ts'
+import { WatchesChecker } from './checkers/watches.ts'
+import type { WorldSettings } from './settings.ts'
+
+export class Judge {
+  readonly acknowledged = new AcknowledgedChecker()
+  readonly linearizable = new LinearizableChecker()
+  readonly expiry = new ExpiryChecker()
+  readonly watches: WatchesChecker
+  readonly #checkers: readonly Checker[]
+  #firstUnapplied = 1
+
+  constructor(settings: WorldSettings, digestEvery: number) {
+    this.watches = new WatchesChecker(settings.history)
+    this.#checkers = [
+      new LeadersChecker(),
+      new LogsChecker(),
+      new CommittedChecker(),
+      this.acknowledged,
+      new TotalOrderChecker(),
+      new KeysChecker(),
+      this.linearizable,
+      this.expiry,
+      this.watches,
+      new DigestsChecker(digestEvery),
+    ]
+  }
+
+  /** A process began: its store is observed from now on. */
+  started(member: WatchedMember, store: StateMachine, entries: readonly Entry[], nowMs: () => number): void {
+    for (const checker of this.#checkers) checker.started?.(member, store, entries)
+    this.#observe(member, store, nowMs)
+  }
+
+  crashed(member: WatchedMember): void {
+    for (const checker of this.#checkers) checker.crashed?.(member)
+  }
+
+  turned(member: WatchedMember, write: DiskWrite, view: TurnView): void {
+    for (const checker of this.#checkers) checker.turned?.(member, write, view)
+  }
+
+  asked(write: Write): void {
+    for (const checker of this.#checkers) checker.asked?.(write)
+  }
+
+  answered(write: Write): void {
+    for (const checker of this.#checkers) checker.answered?.(write)
+  }
+
+  read(read: QuorumRead): void {
+    for (const checker of this.#checkers) checker.read?.(read)
+  }
+
+  ended(members: readonly EndState[]): void {
+    for (const checker of this.#checkers) checker.ended?.(members)
+  }
+
+  /** Sees what goes through `apply`, `notify` and `install`, which are the only ways in which a store changes. */
+  #observe(member: WatchedMember, store: StateMachine, nowMs: () => number): void {
+    const apply = store.apply.bind(store)
+    const install = store.install.bind(store)
+    const notify = store.watchers.notify.bind(store.watchers)
+    let events: Event[] = []
+    store.watchers.notify = (event, removed) => {
+      events.push(event)
+      notify(event, removed)
+    }
+    store.apply = (entry, command) => {
+      events = []
+      const outcome = apply(entry, command)
+      const first = entry.index === this.#firstUnapplied
+      if (first) this.#firstUnapplied++
+      const applied = { member, entry: entry as Entry, command, outcome, events, store, atMs: nowMs(), first }
+      for (const checker of this.#checkers) checker.applied?.(applied)
+      return outcome
+    }
+    store.install = (staged) => {
+      install(staged)
+      for (const checker of this.#checkers) checker.installed?.(member, store)
+    }
+  }
+}

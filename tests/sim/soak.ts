@@ -1,0 +1,58 @@
+/**
+ * One seed: a plan drawn, a cluster under its faults, then healed and held to progress.
+ *
+ * Owns: the two halves of a run and the report of a failed one.
+ */
+import { SimClient } from './clients.ts'
+import { asFailure, report } from './failure.ts'
+import { drawPlan, Nemesis, type Plan } from './faults.ts'
+import { mustSettle } from './progress.ts'
+import { Prng } from './prng.ts'
+import { drawSettings } from './settings.ts'
+import { SimWatcher } from './watchers.ts'
+import { World } from './world.ts'
+
+/** What a run did, to see that runs do something. */
+export interface RunCounts {
+  readonly acknowledged: number
+  readonly applied: number
+  readonly snapshots: number
+  readonly expired: number
+  readonly delivered: number
+  readonly simulatedMs: number
+}
+
+/** Runs one seed. Throws an Error whose message begins with the line that replays it. */
+export async function runSeed(seed: number): Promise<RunCounts> {
+  const random = new Prng(seed)
+  const plan = drawPlan(random)
+  const settings = drawSettings(random)
+  const world = await World.create({ seed, members: plan.members, settings, digestEvery: plan.digestEvery })
+  try {
+    return await runPlan(world, plan)
+  } catch (error) {
+    const failure = asFailure(error)
+    const replay = `SIM_SEED=${seed} npx vitest run tests/sim/seeds.test.ts`
+    world.trace.unshift(`plan: ${JSON.stringify(plan)}`, `settings: ${JSON.stringify(settings)}`)
+    throw new Error(report(replay, failure, world.nowMs, world.trace), { cause: failure })
+  }
+}
+
+async function runPlan(world: World, plan: Plan): Promise<RunCounts> {
+  const clients = Array.from({ length: plan.clients }, (_, i) => new SimClient(world, `c${i + 1}`, plan.client))
+  const watchers = Array.from({ length: plan.watchers }, (_, i) => new SimWatcher(world, `w${i + 1}`, plan.watcher))
+  const nemesis = new Nemesis(world, plan)
+  await world.run(plan.faultMs)
+  const well = nemesis.heal()
+  for (const client of clients) client.stop()
+  await mustSettle(world, well, watchers)
+  const { acknowledged, expiry, watches } = world.judge
+  return {
+    acknowledged: acknowledged.acknowledgedCount,
+    applied: well[0]?.replica?.store.appliedIndex ?? 0,
+    snapshots: world.snapshots.installedCount,
+    expired: expiry.expiredCount,
+    delivered: watches.deliveredCount,
+    simulatedMs: world.nowMs,
+  }
+}
