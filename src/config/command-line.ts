@@ -54,7 +54,7 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
 }
 
 /** The text that `--help` prints. */
-export function helpText(): string {
+function helpText(): string {
   return makeProgram().configureHelp({ helpWidth: HELP_WIDTH }).helpInformation()
 }
 

@@ -60,7 +60,7 @@ describe('a single member', () => {
     const folder = await scratchDir()
     const { words, clients, peers } = await flags()
     const child = musterd([...words, '--name', 'one'], folder)
-    await child.untilOutput(/\n/)
+    await child.untilOutput(/^musterd is ready: .*\n/m)
     expect(child.stdout).toMatch(/^musterd is ready: member "one" \([0-9a-f]+\) of cluster [0-9a-f]+ serves .*\n$/)
     expect(child.stdout).toContain(`http://127.0.0.1:${clients}`)
     expect(child.stdout).toContain(`http://127.0.0.1:${peers}`)

@@ -15,6 +15,12 @@ docker=/usr/bin/docker
 [ -x $docker ] || docker=$(command -v docker)
 compose() { docker-compose --file compose.yaml "$@"; }
 
+# Three ports of this machine that nobody listens at.
+read -r MUSTER_PORT_M1 MUSTER_PORT_M2 MUSTER_PORT_M3 < <(node -e '
+  const servers = [0, 0, 0].map(() => require("net").createServer().listen(0, "127.0.0.1"))
+  setImmediate(() => { console.log(servers.map((server) => server.address().port).join(" ")); servers.forEach((server) => server.close()) })')
+export MUSTER_PORT_M1 MUSTER_PORT_M2 MUSTER_PORT_M3
+
 passed=0 failed=0 dockerd_pid=
 had_bridge=$(ip link show docker0 2>/dev/null | head -1)
 # Docker leaves its rules behind; ours end with us.
@@ -22,15 +28,16 @@ iptables-save >"$work/iptables" 2>/dev/null
 
 # check NAME COMMAND…: counts one test; shows what the command said when it fails.
 check() {
-  local name=$1 said
+  local name=$1 began=$SECONDS
   shift
-  if said=$("$@" 2>&1); then
+  # Not in a subshell: the first one leaves us the daemon to end.
+  if "$@" >"$work/said" 2>&1; then
     passed=$((passed + 1))
-    echo "ok   $name"
+    echo "ok   $name ($((SECONDS - began)) s)"
   else
     failed=$((failed + 1))
-    echo "FAIL $name"
-    printf '%s\n' "$said" | tail -40 | sed 's/^/     /'
+    echo "FAIL $name ($((SECONDS - began)) s)"
+    tail -40 "$work/said" | sed 's/^/     /'
   fi
 }
 
@@ -134,7 +141,11 @@ all_healthy() {
 
 three_start() { compose up --detach --no-build && until_true 60 all_healthy || { compose logs --tail 30; return 1; }; }
 write_here_read_there() { put "$(url_of m1)" here one && holds "$(url_of m3)" here one && holds "$(url_of m2)" here one; }
-published_ports_serve() { holds http://127.0.0.1:2379 here one && holds http://127.0.0.1:22379 here one && holds http://127.0.0.1:32379 here one; }
+
+published_ports_serve() {
+  local port
+  for port in $MUSTER_PORT_M1 $MUSTER_PORT_M2 $MUSTER_PORT_M3; do holds "http://127.0.0.1:$port" here one || return 1; done
+}
 
 plug_is_pulled() {
   $docker kill --signal KILL "$(id_of m1)" || return 1
