@@ -52,6 +52,8 @@ export class SimMember implements WatchedMember {
   readonly name: string
   readonly disk: SimDisk
   readonly clock: SimMachineClock
+  /** Snapshots being received here: their promises hang on turns. */
+  stagingCount = 0
   readonly #parts: SimMemberParts
   #life = 0
   #lives = 0
@@ -135,6 +137,7 @@ export class SimMember implements WatchedMember {
     this.#life = 0
     this.#replica = undefined
     this.#port = undefined
+    this.stagingCount = 0
     this.#isPaused = false
     this.#deferred = []
     this.#scheduled = false
@@ -209,6 +212,7 @@ export class SimMember implements WatchedMember {
     for (let turn = 0; turn < TURNS_MAX; turn++) {
       this.#wanted = false
       const write = replica.poll()
+      if (this.stagingCount > 0) this.#parts.resolved()
       if (write === undefined) {
         replica.answer()
         if (this.#wanted) continue

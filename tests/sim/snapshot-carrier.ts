@@ -122,11 +122,23 @@ export class SnapshotCarrier {
     const { replica } = to
     if (replica === undefined) throw new Broken('the receiver is gone')
     const chunks = this.#pieces(transfer, outgoing.chunks)
-    const accepted = await stageIncoming(replica, to.port, to.takeGeneration(), message, chunks, to.storeOptions)
+    const accepted = await this.#stage(to, () =>
+      stageIncoming(replica, to.port, to.takeGeneration(), message, chunks, to.storeOptions),
+    )
     this.#parts.note(`${to.name} ${accepted ? 'took' : 'did not take'} a snapshot at ${message.snapshot.index} of ${from.name}`)
     await this.#sleep(network.delayMs())
     if (network.isCut(to.id, from.id)) await this.#sleep(IDLE_MS_MAX)
     return accepted && !network.isCut(to.id, from.id)
+  }
+
+  async #stage(to: SimMember, stage: () => Promise<boolean>): Promise<boolean> {
+    const { life } = to
+    to.stagingCount++
+    try {
+      return await stage()
+    } finally {
+      if (to.life === life) to.stagingCount--
+    }
   }
 
   async *#pieces(transfer: Transfer, chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {

@@ -148,7 +148,7 @@ export class SimWatcher implements Connected {
   #deliver(registration: number, event: Event): boolean {
     if (registration !== this.#registration) throw wrong(`${this.#name} got event ${event.index} after it had gone`)
     if (this.#watching === undefined) throw wrong(`${this.#name} got event ${event.index} before it was registered`)
-    if (this.#random.chance(this.#odds.overflows)) return false
+    if (this.#isStream && this.#random.chance(this.#odds.overflows)) return false
     this.#watching.seen.push(event.index)
     const isMoving = this.#random.chance(this.#odds.moves)
     if (this.#isStream && !isMoving) return true
