@@ -7,7 +7,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Cors, HeaderPairs } from './cors.ts'
 import type { KeysRoutes } from './keys/routes.ts'
-import { prepare, send } from './send.ts'
+import { prepare, send, sendHead } from './send.ts'
 import { parseTarget } from './target.ts'
 
 const KEYS = '/v2/keys'
@@ -64,7 +64,16 @@ function sendMoved(
   html: string,
 ): void {
   request.resume()
-  const page = request.method === 'GET' || request.method === 'HEAD'
-  const type = page ? ['Content-Type', 'text/html; charset=utf-8'] : []
-  send(response, 301, cors, [...type, 'Location', location], page ? `<a href="${html}">Moved Permanently</a>.\n\n` : '')
+  const isGet = request.method === 'GET'
+  if (!isGet && request.method !== 'HEAD') {
+    send(response, 301, cors, ['Location', location], '')
+    return
+  }
+  const pairs = ['Content-Type', 'text/html; charset=utf-8', 'Location', location]
+  if (isGet) {
+    send(response, 301, cors, pairs, `<a href="${html}">Moved Permanently</a>.\n\n`)
+    return
+  }
+  sendHead(response, 301, cors, pairs)
+  response.end()
 }

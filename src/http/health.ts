@@ -23,7 +23,7 @@ export async function healthRoutes(app: FastifyInstance, { member, cors }: Healt
   })
   route(app, '/health', 'GET', cors, (response, pairs) => {
     member.healthy((ok) => {
-      if (ok) send(response, 200, pairs, TEXT, '{"health":"true"}')
+      if (ok) send(response, 200, pairs, [], '{"health":"true"}', TEXT)
       else send(response, 503, pairs, [...TEXT, 'X-Content-Type-Options', 'nosniff'], '{"health":"false"}\n')
     })
   })

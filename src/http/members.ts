@@ -40,7 +40,7 @@ export async function memberRoutes(app: FastifyInstance, { member, cors }: Membe
   }
   route(app, '/v2/machines', 'GET,HEAD', cors, (response, pairs) => {
     const urls = member.members().flatMap(({ clientURLs }) => clientURLs)
-    send(response, 200, pairs, ['Content-Type', 'text/plain; charset=utf-8'], [...urls].sort().join(', '))
+    send(response, 200, pairs, [], [...urls].sort().join(', '), ['Content-Type', 'text/plain; charset=utf-8'])
   })
 }
 

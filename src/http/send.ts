@@ -23,6 +23,7 @@ const LINGER_MS = 5_000
  * @param cors Flat pairs that go first.
  * @param pairs Flat pairs that go next; without date, length and connection.
  * @param body Text; UTF-8 on the wire. Not sent on HEAD, but measured.
+ * @param tail Flat pairs that go after the length: where etcd lets its library guess the type, it stands there.
  */
 export function send(
   response: ServerResponse,
@@ -30,6 +31,7 @@ export function send(
   cors: HeaderPairs,
   pairs: HeaderPairs,
   body: string,
+  tail: HeaderPairs = [],
 ): void {
   if (response.destroyed) return
   const bytes = Buffer.byteLength(body)
@@ -37,6 +39,7 @@ export function send(
   for (const text of pairs) headers.push(text)
   headers.push('Date', httpDate())
   if (bytes <= LENGTH_BYTES_MAX) headers.push('Content-Length', `${bytes}`)
+  for (const text of tail) headers.push(text)
   response.writeHead(status, headers)
   response.end(body, bytes === body.length ? 'latin1' : 'utf8')
   if (bytes > LARGE_BYTES) closeIfUnread(response)

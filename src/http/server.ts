@@ -131,6 +131,8 @@ export class HttpServer {
     const limits = this.#limits
     const options: ServerOptions = {
       noDelay: true,
+      // Requests without a body, most of all, then carry no stream that has to be wound down.
+      optimizeEmptyRequests: true,
       keepAlive: true,
       keepAliveInitialDelay: KEEP_ALIVE_PROBE_MS,
       // etcd never closes an idle connection, and its clients do not expect it.

@@ -19,8 +19,8 @@ export class FakeMember implements MemberPort {
   readonly memberId = MEMBER_ID
   readonly raftTerm = TERM
   readonly store: StateMachine
-  /** Added to both clocks. */
-  elapsedMs = 0
+  /** Both clocks go from here. */
+  elapsedMs = 60_000
   /** What writes and quorum reads are refused with; undefined: they are done. */
   refusal: Refusal['condition'] | undefined
   /** Writes and quorum reads wait in `held` until `release`. */
@@ -53,7 +53,7 @@ export class FakeMember implements MemberPort {
   }
 
   wallNowMs(): number {
-    return WALL_MS + this.elapsedMs
+    return WALL_MS - 60_000 + this.elapsedMs
   }
 
   write(command: Command, done: (answer: WriteAnswer) => void): void {

@@ -85,6 +85,12 @@ export class KeysRoutes {
         return
       case 'PUT':
       case 'POST': {
+        const coding = request.headers['transfer-encoding']
+        if (coding !== undefined && coding.toLowerCase() !== 'chunked') {
+          // node:http finds out that it cannot read such a body only after it has announced the request.
+          response.destroy()
+          return
+        }
         const type = bodyType(request.headers['content-type'] ?? '')
         if (type === 'form') {
           readBody(request, this.#limits.bodyBytesMax, this.#budget, (body) => {
