@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 export interface CpuProfile {
   readonly nodes: readonly {
     readonly id: number
+    readonly children?: readonly number[]
     readonly callFrame: {
       readonly functionName: string
       readonly url: string
@@ -25,6 +26,10 @@ export function renderProfile(profile: CpuProfile, root: string, top: number): s
   profile.samples.forEach((id, at) => {
     selfMicros.set(id, (selfMicros.get(id) ?? 0) + Math.max(0, profile.timeDeltas[at + 1] ?? 0))
   })
+  const callers = new Map<number, string>()
+  for (const { children, callFrame } of profile.nodes) {
+    for (const child of children ?? []) callers.set(child, nameOf(callFrame, root))
+  }
   const functions = new Map<string, number>()
   const files = new Map<string, number>()
   let idle = 0
@@ -37,10 +42,11 @@ export function renderProfile(profile: CpuProfile, root: string, top: number): s
     }
     busy += micros
     const place = placeOf(callFrame.url, root)
-    const name = callFrame.functionName === '' ? '(anonymous)' : callFrame.functionName
-    const where = place === '' ? '' : `  ${place}:${callFrame.lineNumber + 1}`
-    functions.set(name + where, (functions.get(name + where) ?? 0) + micros)
-    const file = place === '' ? name : groupOf(place)
+    const name = nameOf(callFrame, root)
+    // What is built in has no place of its own: who called it says more.
+    const label = place === '' && !name.startsWith('(') ? `${name}  called by ${callers.get(id) ?? '?'}` : name
+    functions.set(label, (functions.get(label) ?? 0) + micros)
+    const file = place === '' ? `built in: ${name}` : groupOf(place)
     files.set(file, (files.get(file) ?? 0) + micros)
   }
   const share = ((100 * busy) / Math.max(1, busy + idle)).toFixed(0)
@@ -59,6 +65,14 @@ function ranked(sums: ReadonlyMap<string, number>, total: number, top: number): 
     const percent = ((100 * micros) / Math.max(1, total)).toFixed(1)
     return `${percent.padStart(6)} %  ${(micros / 1000).toFixed(0).padStart(6)} ms  ${name}`
   })
+}
+
+type CallFrame = CpuProfile['nodes'][number]['callFrame']
+
+/** `name  place:line`; `name` for what is built in, and V8's own `(program)` and the like as they are. */
+function nameOf({ functionName, url, lineNumber }: CallFrame, root: string): string {
+  const name = functionName === '' ? 'anonymous' : functionName
+  return url === '' ? name : `${name}  ${placeOf(url, root)}:${lineNumber + 1}`
 }
 
 function placeOf(url: string, root: string): string {

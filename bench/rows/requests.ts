@@ -102,8 +102,10 @@ async function run(work: Work, { cluster, workspace, effort }: JobContext): Prom
   if (method === 'GET') await runLoad(workspace, { ...spec, method: 'PUT', query: '', operationsMax: KEYS })
   await runLoad(workspace, { ...spec, seconds: effort.warmUpSeconds })
   const before = cpuMicros(cluster.pids)
+  const leaderBefore = cpuMicros([leader.pid])
   const result = await runLoad(workspace, spec)
   const cpu = cpuMicros(cluster.pids) - before
+  const cpuOfLeader = cpuMicros([leader.pid]) - leaderBefore
   const errors: string[] = []
   if (result.errors > 0) errors.push(`${result.errors} of ${result.operations} requests failed`)
   if ((await cluster.leader()) !== leader) errors.push('the leader changed under load')
@@ -114,6 +116,7 @@ async function run(work: Work, { cluster, workspace, effort }: JobContext): Prom
       p50Ms: result.p50Ms,
       p99Ms: result.p99Ms,
       cpuMicros: cpu / result.operations,
+      leaderCpuMicros: cpuOfLeader / result.operations,
     },
     errors,
   }
@@ -125,6 +128,7 @@ function measuresOf({ goals }: Work): readonly Measure[] {
     { id: 'p50Ms', label: 'p50 ms', digits: 2, ...goal(goals.p50, 'max') },
     { id: 'p99Ms', label: 'p99 ms', digits: 2 },
     { id: 'cpuMicros', label: 'CPU us/operation', digits: 1, ...goal(goals.cpu, 'max') },
+    { id: 'leaderCpuMicros', label: 'of which the leader', digits: 1 },
   ]
 }
 
