@@ -6,7 +6,7 @@
  */
 import { createConnection, type Socket } from 'node:net'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { type Cluster, startCluster } from '../support/cluster.ts'
+import { type Cluster, clusterOfFile } from '../support/cluster.ts'
 import { eventually } from '../support/eventually.ts'
 import type { MemberProcess } from '../support/member-process.ts'
 import { OtherWork } from '../support/other-work.ts'
@@ -28,6 +28,7 @@ const IDLE_BYTES_MAX = 24 * 1024
 const SPARE_FILES = 500
 const FORM = 'Content-Type: application/x-www-form-urlencoded\r\n'
 
+const clusterOf = clusterOfFile({ members: 1 })
 let cluster: Cluster
 let member: MemberProcess
 let probe: Probe
@@ -80,9 +81,9 @@ function expectNoStall(msMax: number): void {
 }
 
 beforeEach(async () => {
-  cluster = await startCluster({ members: 1 })
+  cluster = clusterOf()
   member = cluster.members[0] as MemberProcess
-  expect((await cluster.client.put(member.url, '/probe', { value: 'well' })).status).toBe(201)
+  await cluster.client.put(member.url, '/probe', { value: 'well' })
   probe = new Probe(member.url, '/probe')
   others = new OtherWork([member.child.pid])
 })
@@ -143,7 +144,7 @@ describe('a request that cannot be served', () => {
     for (const bytes of [
       '\u0000\u0001\u0002\u0003\r\n\r\n',
       'HELLO\r\n\r\n',
-      'GET /v2/keys/k\r\n\r\n',
+      'GET /v2/keys/k HTTP/9.9\r\n\r\n',
       '\u0016\u0003\u0001\u0000',
     ]) {
       const { status } = await raw(bytes.padEnd(64, '\n'), /never/)

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { greetingHeaders, STREAM_PATH, STREAM_PROTOCOL } from '../../src/peer/handshake.ts'
 import { memberId } from '../../src/raft/types.ts'
-import { type Cluster, startCluster } from '../support/cluster.ts'
+import { type Cluster, clusterOfFile, startCluster } from '../support/cluster.ts'
 import { eventually } from '../support/eventually.ts'
 import { freePort } from '../support/free-port.ts'
 import { MemberProcess } from '../support/member-process.ts'
@@ -14,6 +14,8 @@ import { WriteLoad } from '../support/write-load.ts'
 /** Writes that must succeed while a stranger knocks. */
 const WRITES_MEANWHILE = 300
 const GARBAGE_CONNECTIONS = 50
+
+const clusterOf = clusterOfFile()
 
 /** A load on all running members; `ended` says what it met. */
 function startLoad(cluster: Cluster): WriteLoad {
@@ -62,7 +64,7 @@ function send(port: number, ...parts: readonly (Buffer | string)[]): Promise<str
 
 describe('strangers', () => {
   test('a fourth process with a wrong cluster id is refused by name, on both sides, and harms nothing', async () => {
-    const cluster = await startCluster()
+    const cluster = clusterOf()
     const leader = await cluster.leader()
     const load = startLoad(cluster)
     const peerPort = await freePort()
@@ -83,6 +85,7 @@ describe('strangers', () => {
   })
 
   test("a member with another cluster's data directory is refused, and its rightful data brings it back", async () => {
+    // Of its own: a member does not repeat a refusal of the same address for 10 s.
     const cluster = await startCluster()
     const victim = (await cluster.followers())[0] as MemberProcess
     await victim.kill()
@@ -110,7 +113,7 @@ describe('strangers', () => {
   })
 
   test('random bytes on the peer port close their connection with a log line, and harm nothing', async () => {
-    const cluster = await startCluster()
+    const cluster = clusterOf()
     const leader = await cluster.leader()
     const load = startLoad(cluster)
     const { members } = (await cluster.client.json(leader.url, '/v2/members')) as {

@@ -3,11 +3,12 @@
  *
  * Owns: starting them together, finding the leader, waiting until they agree, ending them. Asserts nothing.
  */
-import { onTestFailed, onTestFinished } from 'vitest'
+import { rm } from 'node:fs/promises'
+import { afterAll, beforeAll, beforeEach, onTestFailed, onTestFinished } from 'vitest'
 import { eventually } from './eventually.ts'
 import { KeysClient } from './keys-client.ts'
 import { MemberProcess, planMembers } from './member-process.ts'
-import { scratchDir } from './scratch.ts'
+import { makeScratchDir, scratchDir } from './scratch.ts'
 
 const NAMES = ['m1', 'm2', 'm3']
 /** Lines of each member's output that a failed test shows. */
@@ -94,6 +95,13 @@ export class Cluster {
     await Promise.all(this.running.map((member) => member.kill()))
   }
 
+  /** Prints the last that each member said. */
+  report(): void {
+    for (const { name, output } of this.members) {
+      console.error(`--- the last that ${name} said:\n${output.split('\n').slice(-REPORT_LINES).join('\n')}`)
+    }
+  }
+
   async #self(member: MemberProcess): Promise<{ readonly state: string; readonly leader: string }> {
     const self = (await this.client.json(member.url, '/v2/stats/self')) as {
       readonly state: string
@@ -103,27 +111,39 @@ export class Cluster {
   }
 }
 
-/** A cluster that is not started yet and is gone when the running test is over. A failed test shows what it said. */
-export async function planCluster(options: ClusterOptions = {}): Promise<Cluster> {
-  const folder = await scratchDir()
-  const specs = await planMembers(NAMES.slice(0, options.members ?? NAMES.length), folder, options.args)
-  const cluster = new Cluster(
-    specs.map((spec) => new MemberProcess(spec)),
-    folder,
-  )
-  onTestFinished(() => cluster.end())
-  onTestFailed(() => {
-    for (const { name, output } of cluster.members) {
-      console.error(`--- the last that ${name} said:\n${output.split('\n').slice(-REPORT_LINES).join('\n')}`)
-    }
-  })
-  return cluster
-}
-
-/** A cluster that serves: all members follow one leader. */
+/** A cluster that serves, for the running test alone. A failed test shows what the members said. */
 export async function startCluster(options: ClusterOptions = {}): Promise<Cluster> {
-  const cluster = await planCluster(options)
+  const cluster = await planCluster(await scratchDir(), options)
+  onTestFinished(() => cluster.end())
+  onTestFailed(() => cluster.report())
   await cluster.start()
   await cluster.leader()
   return cluster
+}
+
+/** One cluster for all tests of a file, which leave it whole: starting one costs seconds. Call where tests are defined. */
+export function clusterOfFile(options: ClusterOptions = {}): () => Cluster {
+  let cluster: Cluster | undefined
+  beforeAll(async () => {
+    cluster = await planCluster(await makeScratchDir(), options)
+    await cluster.start()
+    await cluster.leader()
+  })
+  beforeEach(() => onTestFailed(() => cluster?.report()))
+  afterAll(async () => {
+    await cluster?.end()
+    await rm(cluster?.folder ?? '', { recursive: true, force: true })
+  })
+  return () => {
+    if (cluster === undefined) throw new Error('the cluster is started before the first test')
+    return cluster
+  }
+}
+
+async function planCluster(folder: string, options: ClusterOptions): Promise<Cluster> {
+  const specs = await planMembers(NAMES.slice(0, options.members ?? NAMES.length), folder, options.args)
+  return new Cluster(
+    specs.map((spec) => new MemberProcess(spec)),
+    folder,
+  )
 }

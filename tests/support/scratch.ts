@@ -9,9 +9,14 @@ import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
 import { Child, type ChildOptions } from './child.ts'
 
+/** A new folder, which the caller removes. */
+export function makeScratchDir(): Promise<string> {
+  return mkdtemp(join(tmpdir(), 'muster-test-'))
+}
+
 /** A new folder that is removed when the running test is over. */
 export async function scratchDir(): Promise<string> {
-  const path = await mkdtemp(join(tmpdir(), 'muster-test-'))
+  const path = await makeScratchDir()
   onTestFinished(() => rm(path, { recursive: true, force: true, maxRetries: 3 }))
   return path
 }
