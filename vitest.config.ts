@@ -8,6 +8,7 @@
 import { defineConfig } from 'vitest/config'
 
 const LONG = 'tests/**/*.long.test.ts'
+const PROCESSES = ['tests/e2e/**/*.test.ts', 'tests/bin/**/*.test.ts']
 
 export default defineConfig({
   test: {
@@ -18,7 +19,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['tests/**/*.test.ts'],
-          exclude: [LONG, 'tests/sim/**', 'tests/e2e/**'],
+          exclude: [LONG, 'tests/sim/**', ...PROCESSES],
           testTimeout: 20_000,
           sequence: { groupOrder: 0 },
         },
@@ -37,7 +38,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'e2e',
-          include: ['tests/e2e/**/*.test.ts'],
+          include: PROCESSES,
           exclude: [LONG],
           testTimeout: 120_000,
           hookTimeout: 60_000,

@@ -1,8 +1,7 @@
-/** The server's command: what it prints, and how it ends. */
+/** The server's command: what it prints, and how it ends. What keeps it from starting is in `tests/e2e/start.test.ts`. */
 import { existsSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { type Child, NODE } from '../support/child.ts'
 import { freePort } from '../support/free-port.ts'
 import { MUSTERD } from '../support/member-process.ts'
@@ -80,21 +79,6 @@ describe('a single member', () => {
     expect(await child.exited).toEqual({ code: 0, signal: null })
   })
 
-  test('keeps its keys over a restart', async () => {
-    const folder = await scratchDir()
-    const { words, clients } = await flags()
-    const url = `http://127.0.0.1:${clients}/v2/keys/message`
-    const first = musterd(words, folder)
-    await first.untilOutput(/ready/)
-    expect((await fetch(url, { method: 'PUT', body: new URLSearchParams({ value: 'Hello' }) })).status).toBe(201)
-    first.kill('SIGINT')
-    expect(await first.exited).toEqual({ code: 0, signal: null })
-
-    const second = musterd(words, folder)
-    await second.untilOutput(/ready/)
-    expect(await (await fetch(url)).json()).toMatchObject({ action: 'get', node: { value: 'Hello' } })
-  })
-
   test('a warning about an obsolete flag is logged, and it serves all the same', async () => {
     const child = musterd([...(await flags()).words, '-enable-v2', '--logger', 'zap'], await scratchDir())
     await child.untilOutput(/ready/)
@@ -102,49 +86,5 @@ describe('a single member', () => {
     await child.exited
     expect(child.stderr).toContain('flag --enable-v2 is ignored')
     expect(child.stderr).toContain('flag --logger is ignored')
-  })
-})
-
-describe('what stands in the way is one sentence and status 1', () => {
-  test('a port that is taken', async () => {
-    const taken = createServer()
-    await new Promise<void>((done) => taken.listen(0, '127.0.0.1', done))
-    onTestFinished(() => void taken.close())
-    const url = `http://127.0.0.1:${(taken.address() as { port: number }).port}`
-    const { words } = await flags()
-    const child = musterd([...words, `--listen-client-urls=${url}`], await scratchDir())
-    const { code, stdout, stderr } = await outcome(child)
-    expect([code, stdout]).toEqual([1, ''])
-    expect(stderr).toMatch(new RegExp(`^musterd: cannot listen at ${url}: .*\n$`, 'm'))
-    expect(stderr).not.toContain('    at ')
-  })
-
-  test('a data directory that another process uses', async () => {
-    const folder = await scratchDir()
-    const first = musterd((await flags()).words, folder)
-    await first.untilOutput(/ready/)
-    const { code, stderr } = await outcome(musterd((await flags()).words, folder))
-    expect(code).toBe(1)
-    expect(stderr).toMatch(/^musterd: .*default\.etcd.*\n$/m)
-    expect(stderr).not.toContain('    at ')
-  })
-
-  test('a data directory that is not ours', async () => {
-    const child = musterd([...(await flags()).words, '--data-dir', join(import.meta.dirname, '..')], await scratchDir())
-    const { code, stderr } = await outcome(child)
-    expect(code).toBe(1)
-    expect(stderr).toMatch(/^musterd: .*\n$/m)
-    expect(stderr).not.toContain('    at ')
-  })
-
-  test('a name that the initial cluster does not know', async () => {
-    const child = musterd(
-      [...(await flags()).words, '--name=q', '--initial-cluster=a=http://127.0.0.1:1'],
-      await scratchDir(),
-    )
-    expect(await outcome(child)).toMatchObject({
-      code: 1,
-      stderr: expect.stringContaining('musterd: couldn\'t find local name "q" in the initial cluster configuration\n'),
-    })
   })
 })
