@@ -8,7 +8,6 @@ import { resolve } from 'node:path'
 import type { Logger } from 'pino'
 import { checkBootstrap } from './config/bootstrap.ts'
 import type { Config, ListenEndpoint } from './config/config.ts'
-import { HTTP_LIMITS } from './http/limits.ts'
 import { HttpServer } from './http/server.ts'
 import { onceCaughtUp } from './member/catch-up.ts'
 import { systemClock } from './member/clock.ts'
@@ -112,7 +111,7 @@ function replicaSettings(config: Config, id: MemberId): ReplicaSettings {
       random: Math.random,
     },
     log: { entriesMax: config.snapshotCount, bytesMax: LOG_BYTES_MAX },
-    requestsMax: HTTP_LIMITS.inFlightMax,
+    requestsMax: config.maxRequestsInFlight,
     requestMsMax: REQUEST_MS_BASE + 2 * config.electionTimeoutMs,
     awayMsMax: config.electionTimeoutMs,
     inboxMax: INBOX_MESSAGES_MAX,
@@ -195,7 +194,12 @@ async function startOn(disk: Disk, config: Config, log: Logger): Promise<Member>
   const http = new HttpServer({
     member: memberPort({ replica, clusterId, name: config.name, metricsText: () => metrics.text() }),
     log,
-    limits: { bodyBytesMax: config.maxRequestBytes, connectionsMax: config.maxConnections, watchersMax: config.maxWatchers },
+    limits: {
+      bodyBytesMax: config.maxRequestBytes,
+      connectionsMax: config.maxConnections,
+      watchersMax: config.maxWatchers,
+      inFlightMax: config.maxRequestsInFlight,
+    },
     ...(config.cors.length === 0 ? {} : { cors: config.cors.includes('*') ? ('*' as const) : config.cors }),
   })
 
