@@ -65,22 +65,22 @@ const NO_FAULTS: FaultRates = {
 export function drawPlan(random: Prng): Plan {
   const rates = { ...NO_FAULTS }
   for (const fault of Object.keys(rates) as Fault[]) {
-    if (random.chance(0.45)) rates[fault] = random.pick([150, 400, 1000, 2500])
+    if (random.chance(0.35)) rates[fault] = random.pick([200, 600, 1500])
   }
   return {
     members: random.pick([3, 3, 3, 3, 4, 5, 5]),
-    faultMs: random.pick([1500, 3000, 5000]),
+    faultMs: random.pick([1500, 2500, 4000]),
     rates,
-    lastsMs: random.pick([30, 150, 400, 900]),
+    lastsMs: random.pick([20, 100, 300, 600]),
     network: drawNetwork(random),
     snapshots: {
       damage: random.chance(0.2) ? 0.3 : 0,
       cutShort: random.chance(0.2) ? 0.3 : 0,
       pieceMsMax: random.pick([1, 10, 60]),
     },
-    clients: random.whole(1, 6),
+    clients: random.whole(2, 8),
     client: {
-      thinkMs: random.pick([1, 10, 40, 100]),
+      thinkMs: random.pick([0.5, 5, 5, 40]),
       moves: random.pick([0, 0.1, 0.5]),
       reads: random.pick([0, 0.2, 0.5]),
       paddingMax: random.pick([0, 0, 200, 2000]),

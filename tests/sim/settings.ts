@@ -61,7 +61,7 @@ export function drawSettings(random: Prng): WorldSettings {
   const tight = random.chance(0.3)
   const memoryEventsMax = random.pick([3, 20, 1000])
   return {
-    logEntriesMax: random.pick([20, 20, 40, 80, 200]),
+    logEntriesMax: random.pick([20, 20, 30, 60, 200]),
     logBytesMax: random.pick([4 * 1024, 64 * 1024, 1024 * 1024]),
     requestsMax: random.pick([4, 100, 1000]),
     requestMsMax: random.pick([500, 1500, 1500]),

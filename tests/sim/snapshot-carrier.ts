@@ -45,6 +45,8 @@ interface Transfer {
   readonly fromLife: number
   readonly toLife: number
   readonly abort: (why: string) => void
+  /** Something was done to its bytes. */
+  isHarmed: boolean
 }
 
 class Broken extends Error {}
@@ -79,11 +81,11 @@ export class SnapshotCarrier {
     const aborted = new Promise<never>((_resolve, reject) => {
       abort = (why) => reject(new Broken(why))
     })
-    const transfer: Transfer = { from, to, fromLife, toLife: to.life, abort }
+    const transfer: Transfer = { from, to, fromLife, toLife: to.life, abort, isHarmed: false }
     this.#transfers.set(key, transfer)
     Promise.race([this.#carry(transfer, offer), aborted])
       .catch((error: unknown) => {
-        this.#judge(error)
+        this.#judge(error, transfer)
         return false
       })
       .then((ok) => {
@@ -149,9 +151,13 @@ export class SnapshotCarrier {
     for await (const chunk of chunks) {
       for (let at = 0; at < chunk.length; at += PIECE_BYTES) {
         await this.#pass(transfer)
-        if (short && random.chance(0.3)) return
+        if (short && random.chance(0.3)) {
+          transfer.isHarmed = true
+          return
+        }
         const piece = Buffer.from(chunk.subarray(at, at + PIECE_BYTES))
         if (damaged && random.chance(0.3)) {
+          transfer.isHarmed = true
           const place = random.below(piece.length)
           piece[place] = (piece[place] ?? 0) ^ (1 << random.below(8))
         }
@@ -184,12 +190,11 @@ export class SnapshotCarrier {
   }
 
   /** A stream may break; an assertion that fails while it is read may not. */
-  #judge(error: unknown): void {
+  #judge(error: unknown, transfer: Transfer): void {
     const inner = error instanceof StoreError ? error.cause : error
     if (error instanceof Broken || inner instanceof Broken) return
     const isBroken = error instanceof StoreError && error.code === 'MUSTER_SNAPSHOT_BROKEN'
-    const hasFaults = this.odds.damage > 0 || this.odds.cutShort > 0
-    if (isBroken && hasFaults) return
+    if (isBroken && transfer.isHarmed) return
     this.#parts.failed(new SimFailure('crash', `a snapshot could not be taken in: ${String(error)}`, { cause: inner }))
   }
 }

@@ -27,6 +27,9 @@ interface Happened {
   readonly removed: readonly string[]
 }
 
+/** No event of a run takes more in a row: value and previous value are at most 2,000 bytes. */
+const EVENT_BYTES_MAX = 5000
+
 type Match = 'must' | 'may' | 'no'
 
 export class WatchesChecker implements Checker {
@@ -65,8 +68,8 @@ export class WatchesChecker implements Checker {
   checkCleared(name: string, since: number): void {
     const { eventsMax, eventsBytesMax } = this.#limits
     const wanted = this.#events.length - this.#firstAt(since)
-    // How many fit the bound in bytes depends on how the turns grouped them; no event takes as much as this.
-    const fitBytes = eventsBytesMax / 1000
+    // How many fit the bound in bytes depends on how the turns grouped them, but so many always do.
+    const fitBytes = eventsBytesMax / EVENT_BYTES_MAX
     if (wanted <= Math.min(eventsMax, fitBytes)) {
       throw wrong(`${name} was told that history from ${since} on is gone, and only ${wanted} events happened since`)
     }
