@@ -7,7 +7,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Cors, HeaderPairs } from './cors.ts'
 import type { KeysRoutes } from './keys/routes.ts'
-import { prepare, send, sendHead } from './send.ts'
+import { send, sendHead } from './send.ts'
 import { parseTarget } from './target.ts'
 
 const KEYS = '/v2/keys'
@@ -19,7 +19,6 @@ export type Listener = (request: IncomingMessage, response: ServerResponse) => v
 export function frontListener(keys: KeysRoutes, cors: Cors, rest: Listener, isClosing: () => boolean): Listener {
   return (request, response) => {
     if (isClosing()) response.shouldKeepAlive = false
-    prepare(request, response)
     const pairs = cors.pairs(request)
     const url = request.url ?? '/'
     if (request.method === 'OPTIONS') {
@@ -50,6 +49,7 @@ export function frontListener(keys: KeysRoutes, cors: Cors, rest: Listener, isCl
 
 /** As Go's server answers what it cannot parse: no headers of ours, and the connection closes. */
 function sendBad(response: ServerResponse): void {
+  response.sendDate = false
   response.shouldKeepAlive = false
   response.removeHeader('Transfer-Encoding')
   response.writeHead(400, ['Content-Type', 'text/plain; charset=utf-8', 'Connection', 'close'])

@@ -20,7 +20,10 @@ export interface HttpLimits {
   readonly listingsMax: number
   /** Bytes that may wait in this process for one slow stream. More: its connection is closed. `keys/fan-out.ts`. */
   readonly streamBufferBytesMax: number
-  /** Milliseconds from a request's first byte to the end of its head. Later: 408, and the connection closes. `node:http`. */
+  /**
+   * Milliseconds from a request's first byte (the first request: from the opening of its connection) to the end of its head.
+   * Later: 408, and the connection closes. `node:http`.
+   */
   readonly headMsMax: number
   /** Milliseconds from a request's first byte to the end of its body. Later: the same. `node:http`. */
   readonly requestMsMax: number

@@ -4,7 +4,7 @@
  * Owns: what all answers share: CORS headers first, names in the case and order that etcd sends, the date before the
  * length, length or chunks, no keep-alive headers. Leaves to others: what is answered.
  */
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { ServerResponse } from 'node:http'
 import type { HeaderPairs } from './cors.ts'
 import { httpDate } from './date.ts'
 
@@ -40,6 +40,7 @@ export function send(
   headers.push('Date', httpDate())
   if (bytes <= LENGTH_BYTES_MAX) headers.push('Content-Length', `${bytes}`)
   for (const text of tail) headers.push(text)
+  beforeHead(response)
   response.writeHead(status, headers)
   response.end(body, bytes === body.length ? 'latin1' : 'utf8')
   if (bytes > LARGE_BYTES) closeIfUnread(response)
@@ -71,6 +72,7 @@ export function sendEarly(
   body: string,
 ): void {
   const length = ['Date', httpDate(), 'Content-Length', `${Buffer.byteLength(body)}`, 'Connection', 'close']
+  beforeHead(response)
   response.writeHead(status, [...cors, ...pairs, ...length])
   response.write(body)
   const end = (): void => {
@@ -84,16 +86,17 @@ export function sendEarly(
 
 /** Starts an answer whose length is not known yet. */
 export function sendHead(response: ServerResponse, status: number, cors: HeaderPairs, pairs: HeaderPairs): void {
+  beforeHead(response)
   response.writeHead(status, [...cors, ...pairs, 'Date', httpDate()])
 }
 
 /**
- * To be called once for every response before anything else: `Connection` and `Keep-Alive` are only sent where they say
- * something (etcd never sends them on a connection that goes on), and the date is sent by us, in its place.
+ * `Connection` and `Keep-Alive` are only sent where they say something (etcd never sends them on a connection that goes on),
+ * and the date is sent by us, in its place.
  */
-export function prepare(request: IncomingMessage, response: ServerResponse): void {
+function beforeHead(response: ServerResponse): void {
   response.sendDate = false
-  if (response.shouldKeepAlive && request.httpVersionMinor === 1) response.removeHeader('Connection')
+  if (response.shouldKeepAlive && response.req.httpVersionMinor === 1) response.removeHeader('Connection')
 }
 
 const TEXT_PAIRS: HeaderPairs = ['Content-Type', 'text/plain; charset=utf-8', 'X-Content-Type-Options', 'nosniff']

@@ -114,7 +114,7 @@ export class HttpServer {
   async #close(graceMs: number): Promise<void> {
     const closed = this.#servers.map((server) => once(server, 'close'))
     for (const server of this.#servers) server.close()
-    this.#keys.watches.closeAll()
+    this.#keys.end()
     const look = setInterval(() => {
       for (const server of this.#servers) server.closeIdleConnections()
     }, CLOSE_LOOK_MS)

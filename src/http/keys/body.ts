@@ -92,7 +92,13 @@ export function readBody(
   request.on('close', giveBack)
 }
 
-/** Receives a body and throws it away, so that the connection can go on. */
-export function discardBody(request: IncomingMessage): void {
+/** Receives a body, if there is one, throws it away, and calls `done` at its end: half a request is no request. */
+export function discardBody(request: IncomingMessage, done: () => void): void {
+  const length = request.headers['content-length']
+  if ((length === undefined || length === '0') && request.headers['transfer-encoding'] === undefined) {
+    done()
+    return
+  }
+  request.on('end', done)
   request.resume()
 }

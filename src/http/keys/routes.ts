@@ -51,7 +51,7 @@ export interface KeysTarget {
 
 /** Serves the key space of one member. */
 export class KeysRoutes {
-  readonly watches: Watches
+  readonly #watches: Watches
   readonly #member: MemberPort
   readonly #limits: HttpLimits
   readonly #meter: RequestMeter
@@ -59,19 +59,21 @@ export class KeysRoutes {
   readonly #slices: Slices
   #inFlight = 0
   #listings = 0
+  #ending = false
 
   constructor(member: MemberPort, limits: HttpLimits, meter: RequestMeter) {
     this.#member = member
     this.#limits = limits
     this.#meter = meter
-    this.watches = new Watches(member, limits)
+    this.#watches = new Watches(member, limits)
     this.#budget = new BodyBudget(limits.bodiesBytesMax)
     this.#slices = new Slices(limits.sliceMsMax)
   }
 
-  /** Writes and quorum reads that wait for their answer. */
-  get inFlight(): number {
-    return this.#inFlight
+  /** Ends all watches; connections of writes that still wait for their answer end with it. */
+  end(): void {
+    this.#ending = true
+    this.#watches.closeAll()
   }
 
   /** Serves one request. */
@@ -99,9 +101,10 @@ export class KeysRoutes {
           })
           return
         }
-        discardBody(request)
-        if (type === 'other') this.#serve(response, method, target, '', cors)
-        else this.#refuse(response, cors, invalid(ErrorCode.invalidForm, type.fault))
+        discardBody(request, () => {
+          if (type === 'other') this.#serve(response, method, target, '', cors)
+          else this.#refuse(response, cors, invalid(ErrorCode.invalidForm, type.fault))
+        })
         return
       }
       default:
@@ -123,7 +126,7 @@ export class KeysRoutes {
         return
       case 'watch':
         this.#meter.watched()
-        this.watches.start(response, cors, request)
+        this.#watches.start(response, cors, request)
         return
       case 'invalid':
         this.#refuse(response, cors, request)
@@ -182,6 +185,7 @@ export class KeysRoutes {
     if (!this.#admit(response, cors)) return
     this.#member.write(request.command, (answer) => {
       this.#inFlight -= 1
+      if (this.#ending) response.shouldKeepAlive = false
       this.#answer(response, cors, request, answer)
       if (response.statusCode < 400) this.#meter.succeeded(method, performance.now() - startMs)
       else this.#meter.failed(method, response.statusCode)
