@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { renderOptionsPage } from '../../scripts/options-markdown.ts'
+import { OPTION_ROWS } from '../../src/config/options.ts'
 import { nameOf, ROOT, sources, walk } from './sources.ts'
 
 function read(path: string): string {
@@ -24,6 +25,17 @@ function codesInSources(): ReadonlySet<string> {
 
 test('docs/options.md is what the table of options says', () => {
   expect(read('docs/options.md') === renderOptionsPage(), 'run `npm run fix`').toBe(true)
+})
+
+test('every option reaches somebody who acts by it', () => {
+  const read = new Set<string>()
+  for (const file of sources('src', 'bin').filter(({ path }) => !/^src\/config\/(?!bootstrap)/.test(path))) {
+    walk(file.body, (node) => {
+      if (node.type === 'MemberExpression') read.add(nameOf(node['property']))
+      return undefined
+    })
+  }
+  expect(OPTION_ROWS.map(([key]) => key).filter((key) => !read.has(key))).toEqual([])
 })
 
 test('every error code is explained in docs/errors.md, and no other', () => {
