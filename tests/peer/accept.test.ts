@@ -283,7 +283,7 @@ describe('a stream', () => {
   })
 
   test('is replaced by a newer one of the same member', async () => {
-    const a = await member({ id: 'a' })
+    const a = await member({ id: 'a', limits: { keepAliveTimeoutMs: 600_000 } })
     const first = new Stranger(a).say(greeting)
     await eventually('it is accepted', () => a.server.connected().length === 1)
     const second = new Stranger(a).say(greeting)

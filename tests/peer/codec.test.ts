@@ -11,6 +11,7 @@ import {
 } from '../../src/peer/codec.ts'
 import { BadMessageError } from '../../src/peer/errors.ts'
 import type { Message } from '../../src/raft/message.ts'
+import type { Proposal } from '../../src/raft/types.ts'
 import { append, entry } from '../support/peer-members.ts'
 import { FROM, snapshotMessage, streamMessage, TO } from '../support/peer-messages.ts'
 
@@ -103,6 +104,24 @@ describe('codec', () => {
     expect(plain(decoded.map((m) => m.kind === 'append' && m.entries))).toEqual(
       plain([entries.slice(0, 2), entries.slice(1)]),
     )
+  })
+
+  test('lists are taken for the same only if they are: neither length, nor first, nor last alone decides', () => {
+    const proposal = (seq: number): Proposal => ({ kind: 1, origin: FROM, seq, data: Buffer.from('x'), checksum: 0 })
+    const [one, two, three] = [proposal(1), proposal(2), proposal(3)]
+    const lists = [
+      [one, two, three],
+      [one, three],
+      [two, three],
+      [one, two],
+    ]
+    const encoder = new FrameEncoder()
+    for (const proposals of lists) {
+      const frame = encoder.encode([{ kind: 'propose', from: FROM, to: TO, term: 1, proposals }])
+      const [message] = decodeFrame(contentOf(frame), FROM, TO)
+      const seqs = message?.kind === 'propose' ? message.proposals.map(({ seq }) => seq) : []
+      expect(seqs).toEqual(proposals.map(({ seq }) => seq))
+    }
   })
 
   test('a value put in place of any field is refused, or is a value that the field may have', () => {

@@ -285,6 +285,29 @@ describe('a snapshot', () => {
   })
 })
 
+describe('a slow snapshot', () => {
+  test('that moves now and then is not given up by either end', async () => {
+    const limits = { snapshotIdleMs: 400 }
+    const source: SnapshotSource = {
+      open: async (offer) => ({
+        offer,
+        chunks: (async function* () {
+          for (let i = 0; i < 10; i++) {
+            yield Buffer.alloc(10, i)
+            const endMs = performance.now() + 80
+            await eventually('the slow disk is done', () => performance.now() > endMs)
+          }
+        })(),
+      }),
+    }
+    const { sink, staged } = collectingSink()
+    const { a, b } = await pair({ source, limits }, { sink, limits })
+    a.transport.sendSnapshot(b.id, MESSAGE)
+    expect(await told(a)).toBe(true)
+    expect(staged[0]?.bytes).toHaveLength(100)
+  })
+})
+
 describe('one at a time', () => {
   test('a second snapshot to the same remote is refused while one is on its way', async () => {
     const gated = gatedSink()
@@ -343,6 +366,22 @@ describe('a snapshot from a stranger', () => {
     expect(await response.json()).toMatchObject({ code })
     expect(b.log.matching('warn', code)).toHaveLength(1)
     expect(staged).toEqual([])
+  })
+
+  test('that the sink has heard enough of is answered with the reason', async () => {
+    const sink: SnapshotSink = {
+      async stage(_from, _message, chunks) {
+        for await (const _chunk of chunks) throw new Error('format 9 is not known here')
+        return true
+      },
+    }
+    const b = await member({ id: 'b', sink })
+    const response = await post(b, greeting)
+    expect(response.status).toBe(422)
+    expect(await response.json()).toEqual({
+      code: 'MUSTER_PEER_SNAPSHOT_REFUSED',
+      message: 'format 9 is not known here',
+    })
   })
 
   test('that ends before its body does is not taken for whole', async () => {

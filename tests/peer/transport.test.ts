@@ -1,6 +1,8 @@
 /** Streams to remotes: how they are opened, watched, bounded, lost and found again. Real sockets on loopback. */
+import { spawn } from 'node:child_process'
 import { createServer, type Server } from 'node:http'
 import { type AddressInfo, createServer as createTcpServer } from 'node:net'
+import { fileURLToPath } from 'node:url'
 import { afterEach, describe, expect, test } from 'vitest'
 import type { RemoteStatus } from '../../src/peer/remote.ts'
 import type { Message } from '../../src/raft/message.ts'
@@ -136,7 +138,7 @@ describe('dialling', () => {
     const silent = await proxyTo(() => 0)
     dial(a, 'b', silent.url)
     await eventually('it fails', () => statusOf(a, 'b').lastFailure?.message.includes('did not answer within 50 ms'))
-    await eventually('the socket is closed', () => silent.open <= 1)
+    await eventually('its sockets are closed', () => silent.accepted >= 3 && silent.open <= 1)
   })
 
   test('the log names a failure once, however often it is met', async () => {
@@ -161,7 +163,7 @@ describe('dialling', () => {
     })
 
     test('answers with a page without end: no more than the first bytes are read', async () => {
-      const a = await member({ id: 'a', limits: { dialTimeoutMs: 10_000 } })
+      const a = await member({ id: 'a', limits: { dialTimeoutMs: 600_000 } })
       const url = await serve(createServer((_request, response) => void response.write('x'.repeat(100_000))))
       dial(a, 'b', url)
       await eventually('it fails', () => statusOf(a, 'b').lastFailure?.code === 'MUSTER_PEER_UNREACHABLE')
@@ -382,6 +384,19 @@ describe('membership', () => {
 })
 
 describe('closing', () => {
+  test('nothing is left that keeps the process alive', async () => {
+    const script = new URL('../support/peer-process.ts', import.meta.url)
+    const child = spawn(process.execPath, [fileURLToPath(script)], { stdio: ['ignore', 'pipe', 'inherit'] })
+    closers.push(async () => void child.kill('SIGKILL'))
+    let output = ''
+    child.stdout.on('data', (chunk) => {
+      output += chunk
+    })
+    await eventually('it has ended by itself', () => child.exitCode !== null)
+    expect(child.exitCode).toBe(0)
+    expect(output).toBe('connected\nstaged\nclosed\n')
+  })
+
   test('what was sent just before arrives', async () => {
     const a = await member({ id: 'a', limits: { closeMs: 10_000 } })
     const b = await member({ id: 'b' })

@@ -10,7 +10,7 @@ export class TcpProxy {
   #isStalled = false
   #pauseMs = 0
 
-  /** Forwards to 127.0.0.1 at the port that `target` names when a connection comes; 0 answers nothing, ever. */
+  /** Forwards to 127.0.0.1 at the port that `target` names when a connection comes; 0 reads and answers nothing, ever. */
   constructor(target: () => number) {
     this.#target = target
     this.#server = createServer({ pauseOnConnect: true }, (near) => this.#onConnection(near))
@@ -67,7 +67,10 @@ export class TcpProxy {
     this.accepted++
     this.#track(near)
     const port = this.#target()
-    if (port === 0) return
+    if (port === 0) {
+      near.resume()
+      return
+    }
     const far = connect({ port, host: '127.0.0.1' })
     this.#track(far)
     near.on('data', (chunk: Buffer) => this.#forward(near, far, chunk))
