@@ -8,6 +8,7 @@ import { resolve } from 'node:path'
 import type { Logger } from 'pino'
 import { checkBootstrap } from './config/bootstrap.ts'
 import type { Config, ListenEndpoint } from './config/config.ts'
+import { packageVersion } from './config/version.ts'
 import { HttpServer } from './http/server.ts'
 import { onceCaughtUp } from './member/catch-up.ts'
 import { systemClock } from './member/clock.ts'
@@ -192,6 +193,8 @@ async function startOn(disk: Disk, config: Config, log: Logger): Promise<Member>
     version: () => JSON.stringify({ etcdserver: '2.3.8', etcdcluster: '2.3.0' }),
   })
   const http = new HttpServer({
+    metrics,
+    version: packageVersion(),
     member: memberPort({ replica, clusterId, name: config.name, metricsText: () => metrics.text() }),
     log,
     limits: {

@@ -9,12 +9,13 @@ import { createServer, type Server, type ServerOptions } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { FastifyInstance } from 'fastify'
-import { RequestMeter } from '../metrics.ts'
+import { type Metrics, RequestMeter } from '../metrics.ts'
 import { buildApp } from './app.ts'
 import { Cors, type CorsOption } from './cors.ts'
 import { frontListener, type Listener } from './front.ts'
 import { KeysRoutes } from './keys/routes.ts'
 import { HTTP_LIMITS, type HttpLimits } from './limits.ts'
+import { registerMemberMetrics } from './member-metrics.ts'
 import type { HttpLog, MemberPort } from './ports.ts'
 
 /** TCP asks a silent client after this long whether it is still there. Milliseconds. */
@@ -29,8 +30,8 @@ export interface HttpServerOptions {
   readonly limits?: Partial<HttpLimits>
   /** Origins that browsers may come from: `'*'`, or a list compared as it stands. Undefined: no CORS headers (as etcd 2.3). */
   readonly cors?: CorsOption
-  /** Counts requests of the key space; `Metrics.requests` of the member's metrics. */
-  readonly meter?: RequestMeter
+  /** The member's metrics: requests are counted there, and what the port tells is registered. */
+  readonly metrics?: Metrics
   /** muster's own version, shown at `/muster/v1/status`. */
   readonly version?: string
 }
@@ -50,7 +51,8 @@ export class HttpServer {
     this.#log = log
     this.#limits = { ...HTTP_LIMITS, ...options.limits }
     const cors = new Cors(options.cors)
-    this.#keys = new KeysRoutes(member, this.#limits, options.meter ?? new RequestMeter())
+    this.#keys = new KeysRoutes(member, this.#limits, options.metrics?.requests ?? new RequestMeter())
+    if (options.metrics !== undefined) registerMemberMetrics(options.metrics, member, () => this.#keys.watchCount)
     let rest: Listener | undefined
     this.#app = buildApp({
       member,

@@ -17,13 +17,7 @@ const HIGH_BYTE = /[\x80-\xff]/
 /** Decodes a name or value of a query or form: `+` is a space, escapes are bytes of UTF-8. */
 export function decodeFormText(text: string): string | BadEscape {
   if (!NEEDS_WORK.test(text)) return text
-  const spaced = text.includes('+') ? text.replaceAll('+', ' ') : text
-  return decodeEscapes(spaced, text)
-}
-
-/** Decodes a path: `+` stands for itself. */
-export function decodePathText(text: string): string | BadEscape {
-  return NEEDS_WORK.test(text) ? decodeEscapes(text, text) : text
+  return decodeEscapes(text.includes('+') ? text.replaceAll('+', ' ') : text, text)
 }
 
 /** Percent-decodes Latin-1 text to Latin-1 text, byte for byte. */

@@ -40,7 +40,7 @@ export function jsonTime(wallMs: number): string {
 }
 
 /** Everything of a node before its children: an object without its closing brace, at least `{`. */
-export function openNode(
+function openNode(
   key: string,
   value: string | undefined,
   dir: boolean,

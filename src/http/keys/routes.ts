@@ -70,6 +70,11 @@ export class KeysRoutes {
     this.#slices = new Slices(limits.sliceMsMax)
   }
 
+  /** How many watches are waiting or streaming. */
+  get watchCount(): number {
+    return this.#watches.count
+  }
+
   /** Ends all watches; connections of writes that still wait for their answer end with it. */
   end(): void {
     this.#ending = true
