@@ -70,7 +70,11 @@ export class Database implements Disk {
   }
 
   write(rows: readonly Row[], sync: boolean): Promise<void> {
-    if (rows.length > 0) this.#add(rows)
+    try {
+      if (rows.length > 0) this.#add(rows)
+    } catch (error) {
+      return Promise.reject(diskFailed('write to', error))
+    }
     if (!sync && this.#waitingBytes <= WAITING_BYTES_MAX) return Promise.resolve()
     return this.#flush()
   }

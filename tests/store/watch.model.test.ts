@@ -13,7 +13,7 @@ import { type NaiveEvent, NaiveStore } from '../support/naive-store.ts'
 import { anyPath, anyStep, type Step } from '../support/store-arbitraries.ts'
 import { StoreRig } from '../support/store-rig.ts'
 
-const EVENTS_MAX = 14
+const EVENTS_MAX = 7
 const MEMORY_EVENTS_MAX = 4
 
 interface WatchStep {
@@ -42,7 +42,7 @@ const watchStep: fc.Arbitrary<WorldStep> = fc.record({
   path: anyPath,
   recursive: fc.boolean(),
   stream: fc.boolean(),
-  back: fc.option(fc.integer({ min: -3, max: 18 }), { nil: undefined, freq: 4 }),
+  back: fc.option(fc.integer({ min: -2, max: 11 }), { nil: undefined, freq: 4 }),
 })
 
 const worldStep: fc.Arbitrary<WorldStep> = fc.oneof(
