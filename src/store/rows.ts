@@ -10,6 +10,7 @@
  *
  * Format history: 1, first.
  */
+import assert from 'node:assert'
 import type { StoreStatsJson } from '../api.ts'
 import { ByteReader, type ByteWriter } from './bytes.ts'
 import { Children, makeDirectory, makeFile, type Node } from './node.ts'
@@ -150,16 +151,22 @@ export function encodeNode(writer: ByteWriter, node: Node): Buffer {
 
 /** Rebuilds a node from its row; a directory comes back empty. Throws StoreError MUSTER_DATA_DAMAGED. */
 export function decodeNode(path: string, value: Buffer): Node {
-  const reader = new ByteReader(value)
+  try {
+    return readNode(path, new ByteReader(value))
+  } catch (error) {
+    throw new StoreError('MUSTER_DATA_DAMAGED', `cannot read the row of "${path}": it holds no node`, { cause: error })
+  }
+}
+
+function readNode(path: string, reader: ByteReader): Node {
   const flags = reader.u8()
+  assert(flags <= (NODE_DIR | NODE_TTL | NODE_CHANGED), 'flags of a node are known')
   const createdIndex = reader.f64()
   const modifiedIndex = (flags & NODE_CHANGED) === 0 ? createdIndex : reader.f64()
   const due = (flags & NODE_TTL) !== 0
   const deadlineMs = due ? reader.f64() : 0
   const expirationMs = due ? reader.f64() : 0
-  if (!Number.isSafeInteger(createdIndex) || !Number.isSafeInteger(modifiedIndex) || flags > 7) {
-    throw new StoreError('MUSTER_DATA_DAMAGED', `cannot read the row of "${path}": it holds no node`)
-  }
+  assert(Number.isSafeInteger(createdIndex) && Number.isSafeInteger(modifiedIndex), 'indexes are safe integers')
   if ((flags & NODE_DIR) === 0) {
     return makeFile(path, reader.text(), createdIndex, modifiedIndex, deadlineMs, expirationMs)
   }

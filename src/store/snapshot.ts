@@ -143,7 +143,8 @@ export async function stageSnapshot(
     return await receiver.finish()
   } catch (error) {
     for (const { gte, lt } of generationRanges(generation)) await disk.clearRange(gte, lt)
-    if (error instanceof StoreError && error.code !== 'MUSTER_DATA_DAMAGED') throw error
+    if (error instanceof StoreError && (error.code === 'MUSTER_DISK_FAILED' || error.code === 'MUSTER_SNAPSHOT_BROKEN'))
+      throw error
     const why = error instanceof Error ? error.message : String(error)
     throw new StoreError('MUSTER_SNAPSHOT_BROKEN', `cannot take in a snapshot: ${why}`, { cause: error })
   }
