@@ -32,6 +32,7 @@ test('every option reaches somebody who acts by it', () => {
   for (const file of sources('src', 'bin').filter(({ path }) => !/^src\/config\/(?!bootstrap)/.test(path))) {
     walk(file.body, (node) => {
       if (node.type === 'MemberExpression') read.add(nameOf(node['property']))
+      if (node.type === 'Property') read.add(nameOf(node['key']))
       return undefined
     })
   }
