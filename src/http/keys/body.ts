@@ -68,6 +68,11 @@ export function readBody(
     giveBack()
     done(result)
   }
+  if (length > bytesMax) {
+    request.resume()
+    done(TOO_LARGE)
+    return
+  }
   request.on('data', (chunk: Buffer) => {
     if (over) return
     bytes += chunk.length
