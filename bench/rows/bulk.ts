@@ -5,7 +5,7 @@
 import { performance } from 'node:perf_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Cluster, ClusterMember } from '../cluster.ts'
-import { residentBytes } from '../cpu.ts'
+import { cpuMicros, residentBytes } from '../cpu.ts'
 import { runLoad } from '../load.ts'
 import type { LoadSpec } from '../load-spec.ts'
 import { getSize, getText } from '../requests.ts'
@@ -24,14 +24,19 @@ const RESTART_POLL_MS = 5
 const MEBIBYTE = 1024 * 1024
 const AT_MOST_ETCD = { of: 'ratio', bound: 'max', limit: 1 } as const
 
-function rowOf(name: string, title: string, measure: Omit<Measure, 'goal' | 'digits'>): Row {
-  return { name, title, measures: [{ ...measure, digits: 0, goal: AT_MOST_ETCD }] }
+function rowOf(name: string, title: string, measure: Omit<Measure, 'goal' | 'digits'>, ...more: Measure[]): Row {
+  return { name, title, measures: [{ ...measure, digits: 0, goal: AT_MOST_ETCD }, ...more] }
 }
 
 const ROWS = {
   memory: rowOf('memory', '100,000 keys of 100 bytes', { id: 'growthMebibytes', label: 'growth of a member, MiB' }),
   list: rowOf('list', 'recursive list of them', { id: 'listMs', label: 'ms' }),
-  restart: rowOf('restart', 'a follower with them, after kill -9', { id: 'restartMs', label: 'ms until it serves' }),
+  restart: rowOf(
+    'restart',
+    'a follower with them, after kill -9',
+    { id: 'restartMs', label: 'ms until it serves' },
+    { id: 'restartCpuMs', label: 'CPU ms until then', digits: 0 },
+  ),
 } as const
 
 /** The one job of this family. */
@@ -84,7 +89,8 @@ async function restart(cluster: Cluster): Promise<Sample> {
   const begin = performance.now()
   cluster.startAgain(follower)
   const errors = (await untilReads(`${follower.clientUrl}/v2/keys/bulk/0/0`)) ? [] : ['the member did not come back']
-  return { row: 'restart', values: { restartMs: performance.now() - begin }, errors }
+  const restartMs = performance.now() - begin
+  return { row: 'restart', values: { restartMs, restartCpuMs: cpuMicros([follower.pid]) / 1000 }, errors }
 }
 
 async function untilReads(url: string): Promise<boolean> {
