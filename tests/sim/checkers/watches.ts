@@ -60,7 +60,7 @@ export class WatchesChecker implements Checker {
 
   /** Everything up to `storeIndex` must have been seen. */
   checkComplete(watching: Watching, storeIndex: number): void {
-    this.#check(watching, storeIndex)
+    this.#check(watching, Math.max(storeIndex, watching.seen.at(-1) ?? 0))
     this.#delivered += watching.seen.length
   }
 
@@ -85,10 +85,10 @@ export class WatchesChecker implements Checker {
       const match = this.#match(happened, watching)
       if (match === 'no') continue
       if (seen[at] === index) at++
-      else if (match === 'must') throw wrong(`${name} of ${path} from ${watching.since} on missed event ${index}; it saw ${seen.join(' ')}`)
+      else if (match === 'must') throw wrong(`${name} of ${path} from ${watching.since} on missed event ${index}; it saw ${tail(seen)}`)
     }
     if (at < seen.length) {
-      throw wrong(`${name} of ${path} from ${watching.since} on saw event ${seen[at]} twice, out of order or without cause: ${seen.join(' ')}`)
+      throw wrong(`${name} of ${path} from ${watching.since} on saw event ${seen[at]} twice, out of order or without cause: ${tail(seen)}`)
     }
   }
 
@@ -127,4 +127,8 @@ export class WatchesChecker implements Checker {
     }
     return low
   }
+}
+
+function tail(seen: readonly number[]): string {
+  return `… ${seen.slice(-12).join(' ')}`
 }
