@@ -10,6 +10,7 @@
 import assert from 'node:assert'
 import { type Event, matchesPast } from './event.ts'
 import type { HistoryReader } from './history-reader.ts'
+import { StoreError } from './store-error.ts'
 import type { LiveWatcher, WatchEnd, WatchSource } from './watch.ts'
 
 /** Events that a sink gets between two questions whether it is ready. */
@@ -51,7 +52,11 @@ export class CatchUp {
 
   /** Sets a watcher on its way from `watcher.nextIndex`. Delivers nothing before it returned. */
   start(watcher: LiveWatcher): void {
-    this.#run(watcher).catch(() => this.#hub.end(watcher, 'failed'))
+    void this.#run(watcher).catch((error: unknown) => {
+      // Only the disk is forgiven: anything else is a bug, and as an unhandled rejection it ends the process.
+      if (!(error instanceof StoreError)) throw error
+      this.#hub.end(watcher, 'failed')
+    })
   }
 
   async #run(watcher: LiveWatcher): Promise<void> {

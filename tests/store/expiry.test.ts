@@ -9,9 +9,9 @@ function node(key: number, deadlineMs: number): Node {
 }
 
 test('the first to fall due is that of a sorted list, through adding, replacing and removing', () => {
-  const step = fc.record({ key: fc.nat({ max: 30 }), deadlineMs: fc.nat({ max: 8 }), pop: fc.nat({ max: 4 }) })
+  const step = fc.record({ key: fc.nat({ max: 40 }), deadlineMs: fc.nat({ max: 60 }), pop: fc.nat({ max: 3 }) })
   fc.assert(
-    fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
+    fc.property(fc.array(step, { maxLength: 300, size: 'max' }), (steps) => {
       const heap = new ExpiryHeap()
       const live = new Map<number, Node>()
       for (const { key, deadlineMs, pop } of steps) {
@@ -53,4 +53,17 @@ test('a node that is not in the heap is removed without harm', () => {
   const heap = new ExpiryHeap()
   heap.remove(node(1, 1))
   expect(heap.peek()).toBeUndefined()
+})
+
+test('removing from one branch may bring up a node of another', () => {
+  const heap = new ExpiryHeap()
+  const nodes = [1, 10, 2, 11, 12, 3, 4].map((deadlineMs, key) => node(key, deadlineMs))
+  for (const each of nodes) heap.add(each)
+  heap.remove(nodes[3] as Node)
+  const order: number[] = []
+  for (let first = heap.peek(); first !== undefined; first = heap.peek()) {
+    order.push(first.deadlineMs)
+    heap.remove(first)
+  }
+  expect(order).toEqual([1, 2, 3, 4, 10, 12])
 })

@@ -7,6 +7,7 @@ import { HISTORY_LIMITS_DEFAULT, type HistoryLimits, type StoreOptions } from '.
 import { restoreStore } from '../../src/store/restore.ts'
 import { currentGenerationRow } from '../../src/store/rows.ts'
 import { openSnapshot, stageSnapshot } from '../../src/store/snapshot.ts'
+import { StoreError } from '../../src/store/store-error.ts'
 import type { WatchAnswer, WatchRequest } from '../../src/store/watch.ts'
 import { FakeDisk } from '../support/fake-disk.ts'
 import { command, StoreRig, ttl } from '../support/store-rig.ts'
@@ -235,6 +236,22 @@ describe('a stream from the past', () => {
     expect(log).toEqual(['closed cleared'])
   })
 
+  test('closes when its sink cannot take the past', async () => {
+    const rig = new StoreRig()
+    for (let at = 1; at <= 5; at += 1) rig.do(set('/a', String(at)))
+    let asked = 0
+    const { log } = record(rig, '/a', {
+      since: 1,
+      deliver: () => {
+        asked += 1
+        return asked < 3
+      },
+    })
+    await nextTurn()
+    rig.do(set('/a', 'live'))
+    expect([log, asked, rig.store.watchers.count]).toEqual([['closed overflow'], 3, 0])
+  })
+
   test('may be cancelled on the way', async () => {
     const rig = new StoreRig()
     rig.do(set('/a', '1'))
@@ -270,7 +287,7 @@ describe('events on disk only', () => {
   })
 
   test('a disk that cannot be read ends the watcher, not the store', async () => {
-    const failing: HistoryReader = { read: () => Promise.reject(new Error('broken disk')) }
+    const failing: HistoryReader = { read: () => Promise.reject(new StoreError('MUSTER_DISK_FAILED', 'broken disk')) }
     const { rig, drain } = withDisk(() => failing)
     for (let at = 1; at <= 20; at += 1) rig.do(set('/a', String(at)))
     drain()
@@ -338,6 +355,22 @@ describe('installing a snapshot', () => {
     expect(single.log).toEqual(['set /b 9'])
     expect(future.log).toEqual([])
     expect((await restoreStore(disk, options)).stateMachine.storeIndex).toBe(20)
+  })
+
+  test('does not tell watchers of what they saw, or were not to see, before', async () => {
+    const ahead = new StoreRig()
+    const behind = new StoreRig()
+    ahead.do(set('/d/y', '1'))
+    behind.do(set('/d/y', '1'))
+    const { log } = record(behind, '/d/never')
+    for (const rig of [ahead, behind]) rig.do(remove('/d', { recursive: true }))
+    ahead.do(set('/d/never', '1'))
+    const source = new FakeDisk()
+    source.writeSync(ahead.store.drainRows(), true)
+    const { chunks } = await openSnapshot(source.view())
+    behind.store.install((await stageSnapshot(new FakeDisk(), 2, chunks())).stateMachine)
+    await nextTurn()
+    expect(log).toEqual(['set /d/never 3'])
   })
 
   test('ends watchers whose events left the window', async () => {
