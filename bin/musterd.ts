@@ -32,7 +32,6 @@ const { log, flush } = createLog({
   descriptor: process.stderr.fd,
   colours: process.stderr.isTTY && process.env['NO_COLOR'] === undefined,
 })
-process.on('exit', flush)
 for (const warning of warnings) log.warn(warning)
 
 const { startMember } = await import('../src/musterd.ts')
@@ -41,9 +40,7 @@ const member = await startMember(config, log).catch(fail)
 let stoppingSinceMs: number | undefined
 process.on('SIGTERM', stop)
 process.on('SIGINT', stop)
-member.finished.then((fatal) => {
-  if (fatal !== undefined) fail(fatal)
-})
+void member.finished.then((fatal) => (fatal === undefined ? undefined : fail(fatal)))
 await member.ready.catch(fail)
 
 const serves = `clients at ${member.clientUrls.join(', ')} and members at ${member.peerUrls.join(', ')}`
@@ -64,16 +61,22 @@ function stop(signal: NodeJS.Signals): void {
     process.stderr.write(`musterd: gave up stopping in order after ${STOP_MS_MAX} ms\n`)
     process.exit(1)
   }, STOP_MS_MAX)
-  member.stop().then(() => process.exit(0), fail)
+  member.stop().then(() => end(0), fail)
 }
 
 /** A condition that ends the process: one sentence, no stack. Anything else is a fault of ours and keeps its stack. */
-function fail(error: unknown): never {
+async function fail(error: unknown): Promise<never> {
   const known = error instanceof Error && 'code' in error && String(error.code).startsWith('MUSTER_')
   const text = known ? error.message : error instanceof Error ? (error.stack ?? error.message) : String(error)
-  flush()
+  await flush()
   process.stderr.write(`musterd: ${text}\n`)
-  process.exit(1)
+  return end(1)
+}
+
+/** Ends the process once its log is written. */
+async function end(status: 0 | 1): Promise<never> {
+  await flush()
+  process.exit(status)
 }
 
 function checkRuntime(): void {

@@ -1,13 +1,10 @@
 /**
- * The log of a process: levels, the two forms of a line, and where lines go.
+ * The log of a process: levels, and the two forms of a line.
  *
- * Owns: the pino instance. Lines go to standard error without ever holding up the caller; when nobody reads them, what
- * does not fit `PENDING_BYTES_MAX` is dropped rather than kept. Leaves to others: what is worth a line.
+ * Owns: the pino instance and the pretty form. Leaves to others: getting lines out (`log-writer.ts`), what is worth a line.
  */
 import pino from 'pino'
-
-/** Bytes of lines that may wait for a slow reader of standard error. More are lost: the store goes on. */
-const PENDING_BYTES_MAX = 1024 * 1024
+import { LogWriter } from './log-writer.ts'
 
 const COLOURS: Readonly<Record<number, string>> = { 20: '90', 30: '36', 40: '33', 50: '31', 60: '31;1' }
 /** Fields that the pretty form shows in another way, or not at all. */
@@ -25,30 +22,14 @@ export interface LogOptions {
 /** A log, and a way to have everything written before the process ends. */
 export interface ProcessLog {
   readonly log: pino.Logger
-  flush(): void
+  /** Resolves when all lines are written, or when their reader has had time enough. */
+  flush(): Promise<void>
 }
 
-export function createLog(options: LogOptions): ProcessLog {
-  const destination = pino.destination({
-    dest: options.descriptor,
-    sync: false,
-    minLength: 0,
-    maxLength: PENDING_BYTES_MAX,
-  })
-  const log =
-    options.format === 'json'
-      ? pino({ level: options.level }, destination)
-      : pino({ level: options.level }, { write: (line) => destination.write(prettyLine(line, options.colours)) })
-  return {
-    log,
-    flush() {
-      try {
-        destination.flushSync()
-      } catch {
-        // Nobody reads standard error any more, or it was never opened: there is nobody left to tell.
-      }
-    },
-  }
+export function createLog({ level, format, descriptor, colours }: LogOptions): ProcessLog {
+  const writer = new LogWriter(descriptor)
+  const pretty = { write: (line: string) => writer.write(prettyLine(line, colours)) }
+  return { log: pino({ level }, format === 'json' ? writer : pretty), flush: () => writer.flush() }
 }
 
 /** One JSON line of pino as `TIME LEVEL message field=value …`. */
