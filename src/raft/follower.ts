@@ -4,6 +4,7 @@
  * Owns: what a follower does with its leader's word (Raft paper, figure 2, AppendEntries and InstallSnapshot). Leaves to
  * others: terms (`raft.ts`), standing (`election.ts`).
  */
+import assert from 'node:assert'
 import { entryBytes } from './log.ts'
 import type { Append, Heartbeat, InstallSnapshot } from './message.ts'
 import { becomeFollower } from './roles.ts'
@@ -25,6 +26,7 @@ export function tickFollower(state: RaftState): boolean {
 
 /** The leader of this term sent something: it is alive. */
 export function hearLeader(state: RaftState, leader: MemberId): void {
+  assert(state.role !== 'leader', 'a term has one leader')
   state.electionElapsed = 0
   if (state.role !== 'follower' || state.leader !== leader) becomeFollower(state, state.term, leader)
 }

@@ -123,7 +123,7 @@ export function acknowledgeOwn(state: RaftState): void {
  * Commits what a majority's disks hold, if it is of this term: an older entry, even on a majority, may still be
  * overwritten, and is committed only by one of this term after it (Raft paper, 5.4.2 and figure 8).
  */
-export function advanceCommit(state: RaftState): void {
+function advanceCommit(state: RaftState): void {
   const { log, matches } = state
   matches.length = 0
   for (const voter of state.membership.voters) matches.push(state.progress.get(voter)?.matchIndex ?? 0)

@@ -20,7 +20,7 @@ export function isVoter(membership: Membership, id: MemberId): boolean {
   return membership.voters.includes(id)
 }
 
-export function isMember(membership: Membership, id: MemberId): boolean {
+function isMember(membership: Membership, id: MemberId): boolean {
   return membership.voters.includes(id) || membership.learners.includes(id)
 }
 

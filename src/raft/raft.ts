@@ -351,15 +351,15 @@ export class Raft {
         onTimeoutNow(state)
         break
       case 'append':
-        this.#hearLeader(message.from)
+        hearLeader(state, message.from)
         onAppend(state, message)
         break
       case 'heartbeat':
-        this.#hearLeader(message.from)
+        hearLeader(state, message.from)
         onHeartbeat(state, message)
         break
       case 'installSnapshot':
-        this.#hearLeader(message.from)
+        hearLeader(state, message.from)
         onInstallSnapshot(state, message)
         break
       case 'appendReply':
@@ -379,11 +379,6 @@ export class Raft {
         if (!leads) onReadIndexReply(state, message)
         break
     }
-  }
-
-  #hearLeader(from: MemberId): void {
-    assert(this.#state.role !== 'leader', 'a term has one leader')
-    hearLeader(this.#state, from)
   }
 
   #changedHardState(): HardState | undefined {

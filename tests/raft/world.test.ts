@@ -32,10 +32,11 @@ function schedules(services: Odds): fc.Arbitrary<Schedule> {
     crash: fc.constantFrom(0, 2, 10),
     gone: fc.constantFrom(0, 2, 20),
     unreachable: fc.constantFrom(0, 5),
+    cut: fc.constantFrom(0, 0, 4),
   })
   const step = fc.record({ roll: fc.nat(9999), who: fc.nat(999), how: fc.nat(999) })
   return fc.record({
-    odds: faults.map((drawn) => ({ ...WORK, ...services, ...drawn, restart: drawn.crash * 3 })),
+    odds: faults.map((drawn) => ({ ...WORK, ...services, ...drawn, restart: drawn.crash * 3, heal: drawn.cut * 3 })),
     steps: fc.array(step, { minLength: 100, maxLength: 600, size: 'max' }),
     worldSeed: fc.nat(),
   })

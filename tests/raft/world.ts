@@ -1,5 +1,6 @@
 /**
- * A small cluster under faults: messages are dropped, doubled and reordered, members crash and lose what was not written.
+ * A small cluster under faults: messages are dropped, doubled and reordered, members are cut off, crash, and lose what was
+ * not written.
  *
  * Owns: the faults, and what must hold after each step (Raft paper, figure 3). Leaves to others: the schedule of steps. The
  * checks throw; the simulator of whole replicas (`tests/sim/`) is another thing.
@@ -36,6 +37,8 @@ export const ACTS = [
   'compact',
   'change',
   'clock',
+  'cut',
+  'heal',
 ] as const
 export type Act = (typeof ACTS)[number]
 
@@ -46,6 +49,8 @@ export class World {
   readonly #ids: readonly MemberId[]
   readonly #members: readonly Member[]
   #network: Message[] = []
+  /** Members that nobody outside the set can reach, nor they anybody outside it. */
+  #cutOff: ReadonlySet<MemberId> = new Set()
   #seq = 0
   #random: number
   /** Who led in which term. */
@@ -141,12 +146,19 @@ export class World {
       case 'clock':
         member.core.advanceClock(step.how * 1.5)
         break
+      case 'cut':
+        this.#cutOff = new Set(this.#ids.filter((_id, i) => ((step.how >> i) & 1) === 1))
+        break
+      case 'heal':
+        this.#cutOff = new Set()
+        break
     }
     this.#checkLeaders()
   }
 
   /** Ends all faults, and goes on until one new entry is applied by every voter. Throws when that takes too long. */
   calm(): void {
+    this.#cutOff = new Set()
     for (const [i, member] of this.#members.entries()) {
       if (!member.alive) this.run({ act: 'restart', who: i, how: 0 })
     }
@@ -205,7 +217,8 @@ export class World {
 
   #deliver(message: Message): void {
     const target = this.#members[this.#ids.indexOf(message.to)]
-    const arrives = target?.alive === true
+    const reached = this.#cutOff.has(message.from) === this.#cutOff.has(message.to)
+    const arrives = target?.alive === true && reached
     if (arrives) target.core.step(message)
     this.#reportSnapshot(message, arrives)
   }
