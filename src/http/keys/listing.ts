@@ -68,7 +68,7 @@ export function sendListing(
       }
       const next = render.next()
       if (next.done === true) {
-        write(text, true)
+        write(text + next.value, true)
         done()
         return true
       }
@@ -114,8 +114,8 @@ export function sendListing(
   else if (waiting) proceed()
 }
 
-/** Yields text, and now and then nothing, which only gives way. */
-function* renderListing(request: ListingRequest, listing: Listing): Generator<string, void, void> {
+/** Yields text, and now and then nothing, which only gives way; returns the last of the text. */
+function* renderListing(request: ListingRequest, listing: Listing): Generator<string, string, void> {
   if (request.sorted) {
     for (const _ of sortListing(listing)) yield ''
   }
@@ -149,7 +149,7 @@ function* renderListing(request: ListingRequest, listing: Listing): Generator<st
       text = ''
     }
   }
-  yield listing.nodes.length === 0
+  return listing.nodes.length === 0
     ? `${text}${closeNode(directory.modifiedIndex, directory.createdIndex)}}\n`
     : `${text}}\n`
 }

@@ -58,17 +58,22 @@ const UINT64_MAX = 2n ** 64n - 1n
  * @param path Canonical: begins with `/`, no trailing slash unless it is the root.
  * @param query Raw, Latin-1, without `?`.
  * @param body A form's text, Latin-1; empty when there is none or it is not to be looked at.
- * @param wallMs The present, for what clients will see as `expiration`.
+ * @param clock Asked for the present when there is a ttl, for what clients will see as `expiration`.
  */
 export function parseKeysRequest(
   method: KeysMethod,
   path: string,
   query: string,
   body: string,
-  wallMs: number,
+  clock: { wallNowMs(): number },
 ): KeysRequest {
   let form = EMPTY
-  if (query !== '' || body !== '') {
+  if (query === '' && body === '') {
+    // Most requests are plain reads.
+    if (method === 'GET' || method === 'HEAD') {
+      return { kind: 'read', path, recursive: false, sorted: false, quorum: false }
+    }
+  } else {
     form = emptyForm()
     const fault = readPairs(body, form) ?? (query === '' ? undefined : readPairs(query, form))
     if (fault !== undefined) return invalid(ErrorCode.invalidForm, fault)
@@ -106,7 +111,7 @@ export function parseKeysRequest(
     }
     return { kind: 'read', path, recursive, sorted: parseBool(form.sorted) === true, quorum }
   }
-  const ttl = ttlSeconds === undefined ? undefined : makeTtl(ttlSeconds, wallMs)
+  const ttl = ttlSeconds === undefined ? undefined : makeTtl(ttlSeconds, clock.wallNowMs())
   const command =
     method === 'PUT'
       ? putCommand(ownString(path), form, prevIndex, ttl, refresh)

@@ -120,7 +120,7 @@ export class KeysRoutes {
   #serve(response: ServerResponse, method: KeysMethod, target: KeysTarget, body: string, cors: HeaderPairs): void {
     const startMs = performance.now()
     const path = target.path === '' ? '/' : cleanPath(target.path)
-    const request = parseKeysRequest(method, path, target.query, body, this.#member.wallNowMs())
+    const request = parseKeysRequest(method, path, target.query, body, this.#member)
     switch (request.kind) {
       case 'read':
         if (request.quorum) this.#readWithQuorum(response, cors, request, startMs)

@@ -5,7 +5,7 @@ import { type KeysMethod, type KeysRequest, parseKeysRequest } from '../../../sr
 const NOW_MS = Date.UTC(2026, 10, 21)
 
 function parse(method: KeysMethod, query: string, body = '', path = '/k'): KeysRequest {
-  return parseKeysRequest(method, path, query, body, NOW_MS)
+  return parseKeysRequest(method, path, query, body, { wallNowMs: () => NOW_MS })
 }
 
 function command(method: KeysMethod, query: string, body = ''): unknown {
