@@ -43,8 +43,9 @@ export class FanOut {
 
   /** Takes an event for a stream. False: too much waits for that client already. */
   stream(sink: StreamSink, event: Event): boolean {
-    const socket = sink.response.socket
-    if (socket === null) return false
+    const { socket } = sink.response
+    // Its turn on the connection has not come: earlier requests are still being answered.
+    if (socket === null) return this.write(sink.response, event)
     const position = this.#note(event)
     const size = (this.#log[position] as Buffer).length
     if (sink.bytes + size + socket.writableLength > this.#bufferBytesMax && sink.bytes + socket.writableLength > 0)
@@ -59,6 +60,12 @@ export class FanOut {
     sink.to = position + 1
     sink.bytes += size
     return true
+  }
+
+  /** Takes an event for a stream that writes through its response, in the framing of that. False: as above. */
+  write(response: ServerResponse, event: Event): boolean {
+    response.write(renderEvent(event))
+    return response.writableLength <= this.#bufferBytesMax
   }
 
   /** Ends a long poll with its event. */

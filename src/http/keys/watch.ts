@@ -49,9 +49,8 @@ export class Watches {
       stream: request.stream,
       since: request.since,
       deliver: (event) => {
-        if (!request.stream) this.#fanOut.finish(response, event)
-        else if (framed) return this.#fanOut.stream(sink, event)
-        else response.write(renderEvent(event))
+        if (request.stream) return framed ? this.#fanOut.stream(sink, event) : this.#fanOut.write(response, event)
+        this.#fanOut.finish(response, event)
         return true
       },
       closed: () => response.destroy(),

@@ -182,6 +182,20 @@ describe('a stream', () => {
     expect(text.slice(text.indexOf('\r\n\r\n') + 4)).toMatch(/^\{.*\}\n\{.*\}\n$/)
   })
 
+  test('that waits behind another request brings what happened meanwhile', async () => {
+    http.member.holds = true
+    const connection = await http.connect()
+    connection.send(requestText('PUT', '/v2/keys/slow') + requestText('GET', '/v2/keys/k?wait=true&stream=true'))
+    await eventually('both', () => http.member.held.length === 1 && http.member.store.watchers.count === 1)
+    put('/k', '1')
+    http.member.release()
+    expect(parseAnswer(await connection.answer()).status).toBe(201)
+    await connection.until('the event', (received) => received.includes('"value":"1"'))
+    put('/k', '2')
+    const text = await connection.until('the next', (received) => received.includes('"value":"2"'))
+    expect(text.slice(text.indexOf('\r\n\r\n') + 4)).toMatch(/^[0-9a-f]+\r\n\{.*\}\n\r\n[0-9a-f]+\r\n\{.*\}\n\r\n$/)
+  })
+
   test('whose client does not read is closed once too much waits, and others are not', async () => {
     await http.close()
     http = await startHttp({ limits: { streamBufferBytesMax: 256 * 1024 } })
