@@ -12,7 +12,7 @@ import type { Prng } from './prng.ts'
 import { ELECTION_MS } from './settings.ts'
 import { CALM_SNAPSHOTS, type SnapshotOdds } from './snapshot-carrier.ts'
 import type { WatcherOdds } from './watchers.ts'
-import { FAST_DISK, type World } from './world.ts'
+import { type DiskSpeed, FAST_DISK, type World } from './world.ts'
 
 /** Mean time between faults of each kind, milliseconds; 0 for never. */
 export interface FaultRates {
@@ -38,6 +38,8 @@ export interface Plan {
   /** How long a fault lasts, on average. */
   readonly lastsMs: number
   readonly network: NetworkOdds
+  /** How long disks take as a rule. Where it is long, most crashes come between a turn and its rows. */
+  readonly disk: DiskSpeed
   readonly snapshots: SnapshotOdds
   readonly clients: number
   readonly client: ClientOdds
@@ -73,6 +75,7 @@ export function drawPlan(random: Prng): Plan {
     rates,
     lastsMs: random.pick([20, 100, 300, 600]),
     network: drawNetwork(random),
+    disk: random.pick([FAST_DISK, FAST_DISK, { msMin: 1, msMax: 15 }, { msMin: 10, msMax: 60 }]),
     snapshots: {
       damage: random.chance(0.2) ? 0.3 : 0,
       cutShort: random.chance(0.2) ? 0.3 : 0,
@@ -123,6 +126,7 @@ export class Nemesis {
     this.#random = world.random.fork()
     world.network.odds = plan.network
     world.snapshots.odds = plan.snapshots
+    world.diskSpeeds.fill(plan.disk)
     for (const fault of Object.keys(plan.rates) as Fault[]) if (plan.rates[fault] > 0) this.#planNext(fault)
   }
 
@@ -221,7 +225,7 @@ export class Nemesis {
     this.#world.note(`the disk of m${place + 1} is slow`)
     this.#world.diskSpeeds[place] = { msMin: 5, msMax: this.#random.pick([50, 2 * ELECTION_MS]) }
     this.#afterwards(() => {
-      this.#world.diskSpeeds[place] = FAST_DISK
+      this.#world.diskSpeeds[place] = this.#plan.disk
     })
   }
 

@@ -28,6 +28,8 @@ export async function runSeed(seed: number): Promise<RunCounts> {
   const plan = drawPlan(random)
   const settings = drawSettings(random)
   const world = await World.create({ seed, members: plan.members, settings, digestEvery: plan.digestEvery })
+  const rejected = (error: unknown): void => world.fail(error)
+  process.on('unhandledRejection', rejected)
   try {
     return await runPlan(world, plan)
   } catch (error) {
@@ -35,6 +37,8 @@ export async function runSeed(seed: number): Promise<RunCounts> {
     const replay = `SIM_SEED=${seed} npx vitest run tests/sim/seeds.test.ts`
     world.trace.unshift(`plan: ${JSON.stringify(plan)}`, `settings: ${JSON.stringify(settings)}`)
     throw new Error(report(replay, failure, world.nowMs, world.trace), { cause: failure })
+  } finally {
+    process.off('unhandledRejection', rejected)
   }
 }
 

@@ -115,14 +115,19 @@ export class SimWatcher implements Connected {
 
   #register(registration: number, member: SimMember, hub: WatchHub): void {
     const watching = this.#watching
+    const { life } = member
+    // A process that ended may still be in the middle of something; nobody is connected to it any more.
+    const isAlive = (): boolean => member.life === life
     const since = watching === undefined ? 0 : (watching.seen.at(-1) ?? watching.since - 1) + 1
     const answer = hub.watch({
       path: this.#path,
       recursive: this.#recursive,
       stream: this.#isStream,
       since,
-      deliver: (event) => this.#deliver(registration, event),
-      closed: (reason) => this.#closed(registration, reason),
+      deliver: (event) => !isAlive() || this.#guarded(() => this.#deliver(registration, event)),
+      closed: (reason) => {
+        if (isAlive()) this.#guarded(() => this.#closed(registration, reason))
+      },
       ready: () => this.#ready(),
     })
     this.#world.resolved()
@@ -177,6 +182,16 @@ export class SimWatcher implements Connected {
     }
     this.#watcher = undefined
     this.#again()
+  }
+
+  /** Says so to the world when a check fails: what is thrown here would reach the product first. */
+  #guarded<T>(check: () => T): T | true {
+    try {
+      return check()
+    } catch (error) {
+      this.#world.fail(error)
+      return true
+    }
   }
 
   #ready(): Promise<void> | undefined {

@@ -80,9 +80,7 @@ export class World {
       random: this.random.fork(),
       network: this.network,
       resolved: this.resolved,
-      failed: (error) => {
-        this.#failure ??= error
-      },
+      failed: (error) => this.fail(error),
       note: (line) => this.note(line),
     })
   }
@@ -107,6 +105,11 @@ export class World {
   /** Says that a promise was resolved: before time goes on, whoever awaits it runs. */
   readonly resolved = (): void => {
     this.#mustSettle = true
+  }
+
+  /** Ends the run at the next event, from where an exception would not come through. */
+  fail(error: unknown): void {
+    this.#failure ??= error
   }
 
   member(place: number): SimMember {
