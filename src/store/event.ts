@@ -37,7 +37,7 @@ export function makeEvent(
 }
 
 /** True for an event that took a whole directory away. */
-export function removesDirectory(event: Event): boolean {
+function removesDirectory(event: Event): boolean {
   return event.node.dir && (event.action === 'delete' || event.action === 'expire')
 }
 

@@ -16,7 +16,7 @@ import { childPath, ROOT } from './path.ts'
 const EXPIRATION_MIN_MS = 946_684_800_000
 
 /** The deadline of a TTL that starts now. Never 0, for 0 is "none". */
-export function deadlineOf(ttl: Ttl | undefined, clockMs: number): number {
+function deadlineOf(ttl: Ttl | undefined, clockMs: number): number {
   return ttl === undefined ? 0 : Math.min(Math.max(1, clockMs + ttl.ms), Number.MAX_SAFE_INTEGER)
 }
 
