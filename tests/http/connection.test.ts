@@ -149,6 +149,15 @@ describe('a limit', () => {
     await connection.untilClosed()
   })
 
+  test('of body bytes: the connection closes as soon as the rest has come', async () => {
+    await restart({ bodyBytesMax: 1000 })
+    const startMs = performance.now()
+    const connection = await http.connect()
+    connection.send(requestText('PUT', '/v2/keys/l', 'value='.padEnd(2000, 'x')))
+    await connection.untilClosed()
+    expect(performance.now() - startMs).toBeLessThan(4_000)
+  })
+
   test('of all bodies at a time: more are refused, and room comes back', async () => {
     await restart({ bodiesBytesMax: 100_000 })
     const half = await http.connect()

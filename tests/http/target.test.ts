@@ -49,6 +49,7 @@ describe('a path that cleaning changes is redirected', () => {
     ['/v2/keys/foo//', '/v2/keys/foo/'],
     ['/v2/keys/foo/../', '/v2/keys/'],
     ['/..', '/'],
+    ['/a/../', '/'],
     ['//a?x=%2f//', '/a?x=%2f//'],
     ['//a?', '/a'],
     ['//%ff%00%c3%a9', '/%FF%00%C3%A9'],

@@ -149,8 +149,8 @@ describe('a stream', () => {
       ),
     )
     for (let n = 1; n <= 5; n++) {
-      put('/k', `é${n}`)
       put('/elsewhere', 'x')
+      put('/k', `é${n}`)
     }
     const texts = await Promise.all(
       streams.map(({ connection }) =>
