@@ -156,7 +156,7 @@ export class SnapshotCarrier {
           return
         }
         const piece = Buffer.from(chunk.subarray(at, at + PIECE_BYTES))
-        if (damaged && random.chance(0.3)) {
+        if (damaged && (at === 0 || random.chance(0.3))) {
           transfer.isHarmed = true
           const place = random.below(piece.length)
           piece[place] = (piece[place] ?? 0) ^ (1 << random.below(8))

@@ -5,14 +5,12 @@
  * always name the same entry behind the same term.
  */
 import type { Entry } from '../../../src/raft/types.ts'
+import { decodePage, PAGE_KIND, PAGE_SECTION } from '../../../src/replica/log-pages.ts'
 import type { DiskWrite } from '../../../src/replica/turn.ts'
 import type { StateMachine } from '../../../src/store/state-machine.ts'
 import type { Checker, WatchedMember } from '../checker.ts'
 import { wrong } from '../failure.ts'
 
-const RAFT_SECTION = 0x72
-const ENTRY = 0x65
-const LOG_START = 0x73
 /** Terms of a run stay far below. */
 const TERMS_MAX = 2 ** 20
 
@@ -30,27 +28,24 @@ export class LogsChecker implements Checker {
     this.#terms.set(member.id, new Map(entries.map((entry) => [entry.index, entry.term])))
   }
 
+  installed(member: WatchedMember): void {
+    this.#terms.set(member.id, new Map())
+  }
+
   turned(member: WatchedMember, write: DiskWrite): void {
-    let terms = this.#terms.get(member.id) as Map<number, number>
+    const terms = this.#terms.get(member.id) as Map<number, number>
     for (const row of write.rows) {
-      if (row.key[0] !== RAFT_SECTION) continue
-      if (row.type === 'put' && row.key[1] === LOG_START && write.retiredGeneration !== undefined) {
-        terms = new Map()
-        this.#terms.set(member.id, terms)
-      }
-      if (row.key[1] !== ENTRY) continue
-      const index = row.key.readUInt32BE(6)
-      if (row.type === 'del') terms.delete(index)
-      else this.#see(member, terms, index, row.value)
+      if (row.type === 'del' || row.key[0] !== PAGE_SECTION || row.key[1] !== PAGE_KIND) continue
+      for (const entry of decodePage(row.key, row.value).entries) this.#see(member, terms, entry)
     }
   }
 
-  #see(member: WatchedMember, terms: Map<number, number>, index: number, value: Buffer): void {
-    const term = value.readDoubleBE(2)
+  #see(member: WatchedMember, terms: Map<number, number>, entry: Entry): void {
+    const { index, term, kind, stampMs, origin, seq, checksum } = entry
     const prevTerm = terms.get(index - 1)
     terms.set(index, term)
     const key = index * TERMS_MAX + term
-    const body = value.toString('latin1')
+    const body = `${kind} ${stampMs} ${origin}#${seq} ${checksum}`
     const known = this.#entries.get(key)
     if (known === undefined) {
       this.#entries.set(key, { prevTerm, body })
