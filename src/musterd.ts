@@ -12,16 +12,16 @@ import { packageVersion } from './config/version.ts'
 import { HttpServer } from './http/server.ts'
 import { onceCaughtUp } from './member/catch-up.ts'
 import { systemClock } from './member/clock.ts'
+import { untilLedByAnother } from './member/hand-over.ts'
 import { MemberError } from './member/member-error.ts'
 import { memberPort } from './member/member-port.ts'
 import { publishUntilKnown } from './member/publish.ts'
-import { untilLedByAnother } from './member/hand-over.ts'
 import { Metrics } from './metrics.ts'
 import { PeerServer } from './peer/accept.ts'
 import { PEER_LIMITS, type PeerOptions } from './peer/options.ts'
 import { PeerTransport } from './peer/transport.ts'
 import { RAFT_DEFAULTS } from './raft/config.ts'
-import { memberId, type MemberId } from './raft/types.ts'
+import { type MemberId, memberId } from './raft/types.ts'
 import { bootstrap } from './replica/bootstrap.ts'
 import { Driver, readRaftState } from './replica/driver.ts'
 import { initialRows, type RaftState } from './replica/raft-rows.ts'
@@ -93,9 +93,15 @@ async function restoreOrBootstrap(disk: Disk, config: Config, options: StoreOpti
   }
   checkBootstrap(config)
   if (config.initialClusterState === 'existing') {
-    throw new MemberError('MUSTER_CLUSTER_UNCLEAR', 'joining an existing cluster is not supported by this version: start with --initial-cluster-state new')
+    throw new MemberError(
+      'MUSTER_CLUSTER_UNCLEAR',
+      'joining an existing cluster is not supported by this version: start with --initial-cluster-state new',
+    )
   }
-  const members = config.initialCluster.map(({ name, peerUrls }) => ({ name, peerUrls: peerUrls.map((url) => url.href) }))
+  const members = config.initialCluster.map(({ name, peerUrls }) => ({
+    name,
+    peerUrls: peerUrls.map((url) => url.href),
+  }))
   const fresh = bootstrap(members, config.name, config.initialClusterToken, options)
   const rows = [...initialRows(fresh.raft), ...fresh.store.drainRows(), currentGenerationRow(FIRST_GENERATION)]
   await disk.write(rows, true)
@@ -145,7 +151,12 @@ async function startOn(disk: Disk, config: Config, log: Logger): Promise<Member>
     },
   })
   const peerOptions: PeerOptions = {
-    identity: { clusterId, memberId: id, heartbeatMs: config.heartbeatIntervalMs, electionMs: config.electionTimeoutMs },
+    identity: {
+      clusterId,
+      memberId: id,
+      heartbeatMs: config.heartbeatIntervalMs,
+      electionMs: config.electionTimeoutMs,
+    },
     events: {
       receive: (messages) => replica.receive(messages),
       unreachable: (remote) => replica.unreachable(remote),
@@ -166,7 +177,10 @@ async function startOn(disk: Disk, config: Config, log: Logger): Promise<Member>
       },
     },
     removed: (by) => {
-      const error = new MemberError('MUSTER_MEMBER_REMOVED', `this member was removed from the cluster, says ${by}: remove its data directory and add it again`)
+      const error = new MemberError(
+        'MUSTER_MEMBER_REMOVED',
+        `this member was removed from the cluster, says ${by}: remove its data directory and add it again`,
+      )
       log.fatal(error.message)
       ended(error)
     },
@@ -251,13 +265,20 @@ async function startOn(disk: Disk, config: Config, log: Logger): Promise<Member>
 }
 
 /** Listens at each; one that nobody asked for by name may fail. */
-async function listenAll(urls: readonly ListenEndpoint[], listen: (url: URL) => Promise<void>, log: Logger): Promise<void> {
+async function listenAll(
+  urls: readonly ListenEndpoint[],
+  listen: (url: URL) => Promise<void>,
+  log: Logger,
+): Promise<void> {
   for (const url of urls) {
     try {
       await listen(new URL(url.href))
     } catch (error) {
       if (!url.optional) throw listenError(url, error)
-      log.debug({ url: url.href, err: error }, 'not listening there: it is taken or cannot be had, and was not asked for')
+      log.debug(
+        { url: url.href, err: error },
+        'not listening there: it is taken or cannot be had, and was not asked for',
+      )
     }
   }
 }
@@ -265,9 +286,14 @@ async function listenAll(urls: readonly ListenEndpoint[], listen: (url: URL) => 
 function listenError(url: ListenEndpoint, error: unknown): Error {
   const code = error instanceof Error && 'code' in error ? error.code : undefined
   const why =
-    code === 'EADDRINUSE' ? 'the port is in use by another process'
-    : code === 'EACCES' ? 'this user may not use the port'
-    : code === 'EADDRNOTAVAIL' ? 'this machine does not have that address'
-    : error instanceof Error ? error.message : String(error)
+    code === 'EADDRINUSE'
+      ? 'the port is in use by another process'
+      : code === 'EACCES'
+        ? 'this user may not use the port'
+        : code === 'EADDRNOTAVAIL'
+          ? 'this machine does not have that address'
+          : error instanceof Error
+            ? error.message
+            : String(error)
   return new MemberError('MUSTER_LISTEN_FAILED', `cannot listen at ${url.href}: ${why}`, { cause: error })
 }

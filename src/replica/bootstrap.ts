@@ -5,7 +5,7 @@
  * All members compute the same from the same options, so nobody has to be first. Source: API page, 7.3 and 13.1.
  */
 import { createHash } from 'node:crypto'
-import { compareMemberIds, type Membership, type MemberId, memberId, type SnapshotMeta } from '../raft/types.ts'
+import { compareMemberIds, type MemberId, type Membership, memberId, type SnapshotMeta } from '../raft/types.ts'
 import type { StoreOptions } from '../store/options.ts'
 import { StateMachine } from '../store/state-machine.ts'
 import type { RaftState } from './raft-rows.ts'
@@ -44,7 +44,12 @@ export function clusterId(ids: readonly MemberId[]): string {
  *
  * @param name must be one of `members`.
  */
-export function bootstrap(members: readonly InitialMember[], name: string, token: string, options: StoreOptions): Bootstrap {
+export function bootstrap(
+  members: readonly InitialMember[],
+  name: string,
+  token: string,
+  options: StoreOptions,
+): Bootstrap {
   const ids = new Map<string, MemberId>()
   for (const member of members) ids.set(member.name, initialMemberId(member.peerUrls, token))
   const self = ids.get(name)
@@ -71,6 +76,7 @@ export function bootstrap(members: readonly InitialMember[], name: string, token
       logStart,
       membership,
       entries: [],
+      pageStarts: [],
     },
     store,
   }

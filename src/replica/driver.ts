@@ -11,7 +11,7 @@ import { keyAfter } from '../store/rows.ts'
 import type { Log } from './ports.ts'
 import { RAFT_ROWS_FROM, RAFT_ROWS_TO, type RaftState, readRaftRows } from './raft-rows.ts'
 import type { Replica } from './replica.ts'
-import { clearGeneration, openOutgoing, type OutgoingSnapshot, stageIncoming } from './snapshots.ts'
+import { clearGeneration, type OutgoingSnapshot, openOutgoing, stageIncoming } from './snapshots.ts'
 
 export interface DriverOptions {
   readonly disk: Disk
@@ -128,7 +128,8 @@ export class Driver {
           break
         }
         // A flush without rows of its own still waits for those of earlier turns that were not synced.
-        const writing = write.rows.length > 0 || write.sync ? this.#options.disk.write(write.rows, write.sync) : undefined
+        const writing =
+          write.rows.length > 0 || write.sync ? this.#options.disk.write(write.rows, write.sync) : undefined
         replica.answer()
         if (writing !== undefined) await writing
         replica.written()

@@ -1,24 +1,23 @@
 /**
- * Log entries, hard state, log start, membership and identity as rows.
+ * Hard state, log start, membership and identity as rows; and everything the raft rows say, read together.
  *
- * Owns: their keys and bytes in section `r`. Every value is checked when it is read: a row that fails its checksum stops
+ * Owns: their keys and bytes in section `r`, but for the log's pages (`log-pages.ts`). Every value is checked when it is read: a row that fails its checksum stops
  * the member, it is never guessed at. Reading from the disk is the driver's; `readRaftRows` only decodes.
  */
 import assert from 'node:assert'
 import { crc32 } from 'node:zlib'
 import { pack, unpack } from 'msgpackr'
 import {
-  assertCount,
   type Entry,
-  type EntryKind,
   type HardState,
   type Index,
-  type Membership,
   type MemberId,
+  type Membership,
   memberId,
   type SnapshotMeta,
 } from '../raft/types.ts'
 import type { Row } from '../store/rows.ts'
+import { decodePage, entriesOf, type LogPage, PAGE_KIND, PAGE_SECTION } from './log-pages.ts'
 
 /** Who this data directory belongs to. Written once, with the first rows. */
 export interface Identity {
@@ -35,77 +34,21 @@ export interface RaftState {
   /** As of the applied index. */
   readonly membership: Membership
   readonly entries: readonly Entry[]
+  /** First indexes of the pages on disk that hold them, ascending. */
+  readonly pageStarts: readonly Index[]
 }
 
-const SECTION = 0x72
+const SECTION = PAGE_SECTION
 const IDENTITY = Buffer.from([SECTION, 0x69])
 const HARD_STATE = Buffer.from([SECTION, 0x68])
 const LOG_START = Buffer.from([SECTION, 0x73])
 const MEMBERSHIP = Buffer.from([SECTION, 0x6d])
-const ENTRY = 0x65
+const TRAILER_BYTES = 4
 
 /** All raft rows: from here, */
 export const RAFT_ROWS_FROM = Buffer.from([SECTION])
 /** up to and not including here. */
 export const RAFT_ROWS_TO = Buffer.from([SECTION + 1])
-
-/** Key of the entry at `index`. Keys sort as the log does. */
-export function entryKey(index: Index): Buffer {
-  const key = Buffer.allocUnsafe(10)
-  key[0] = SECTION
-  key[1] = ENTRY
-  key.writeUInt32BE(Math.floor(index / 0x1_0000_0000), 2)
-  key.writeUInt32BE(index >>> 0, 6)
-  return key
-}
-
-// Layout of an entry's value: kind u8, origin length u8, term f64, stampMs f64, seq f64, data checksum u32,
-// origin (16 bytes, ASCII, zero-filled), data, CRC-32 of all before it u32. Big-endian.
-const HEADER_BYTES = 46
-const TRAILER_BYTES = 4
-
-/** An entry as a row. */
-export function entryRow(entry: Entry): Row {
-  const dataBytes = entry.data.length
-  const value = Buffer.allocUnsafe(HEADER_BYTES + dataBytes + TRAILER_BYTES)
-  value[0] = entry.kind
-  value[1] = entry.origin.length
-  value.writeDoubleBE(entry.term, 2)
-  value.writeDoubleBE(entry.stampMs, 10)
-  value.writeDoubleBE(entry.seq, 18)
-  value.writeUInt32BE(entry.checksum, 26)
-  value.fill(0, 30, HEADER_BYTES)
-  value.write(entry.origin, 30, 'latin1')
-  value.set(entry.data, HEADER_BYTES)
-  value.writeUInt32BE(crc32(value.subarray(0, HEADER_BYTES + dataBytes)), HEADER_BYTES + dataBytes)
-  return { type: 'put', key: entryKey(entry.index), value }
-}
-
-function decodeEntry(key: Buffer, value: Buffer): Entry {
-  const index = key.readUInt32BE(2) * 0x1_0000_0000 + key.readUInt32BE(6)
-  const end = value.length - TRAILER_BYTES
-  assert(end >= HEADER_BYTES, `log row ${index} is cut short`)
-  assert(
-    value.readUInt32BE(end) === crc32(value.subarray(0, end)),
-    `log row ${index} is damaged: its checksum does not match; this member's disk changed it, replace the member`,
-  )
-  const kind = value[0] as EntryKind
-  assert(kind === 0 || kind === 1 || kind === 2, `log row ${index} has an unknown kind ${kind}`)
-  const term = value.readDoubleBE(2)
-  const stampMs = value.readDoubleBE(10)
-  assertCount(term)
-  assertCount(stampMs)
-  return {
-    kind,
-    origin: memberId(value.toString('latin1', 30, 30 + (value[1] ?? 0))),
-    seq: value.readDoubleBE(18),
-    data: value.subarray(HEADER_BYTES, end),
-    checksum: value.readUInt32BE(26),
-    index,
-    term,
-    stampMs,
-  }
-}
 
 function checkedRow(key: Buffer, content: unknown): Row {
   const body = pack(content)
@@ -152,13 +95,6 @@ export function initialRows(state: RaftState): Row[] {
   return [identityRow(identity), hardStateRow(hardState), logStartRow(logStart), membershipRow(membership)]
 }
 
-/** Rows that make the entries from `from` to `to` (both included) void. */
-export function deleteEntryRows(from: Index, to: Index): Row[] {
-  const rows: Row[] = []
-  for (let index = from; index <= to; index++) rows.push({ type: 'del', key: entryKey(index) })
-  return rows
-}
-
 function readMembership(voters: unknown, learners: unknown): Membership {
   assert(Array.isArray(voters) && Array.isArray(learners), 'a membership row holds two lists')
   return { voters: voters.map((id) => memberId(String(id))), learners: learners.map((id) => memberId(String(id))) }
@@ -181,20 +117,22 @@ export const MEMBERSHIP_KEY = MEMBERSHIP
  */
 export function readRaftRows(rows: Iterable<readonly [Buffer, Buffer]>): RaftState | undefined {
   const fixed = new Map<number, unknown[]>()
-  const entries: Entry[] = []
+  const pages: LogPage[] = []
   for (const [key, value] of rows) {
     const kind = key[1] ?? 0
-    if (kind === ENTRY) entries.push(decodeEntry(key, value))
+    if (kind === PAGE_KIND) pages.push(decodePage(key, value))
     else fixed.set(kind, uncheck(key, value) as unknown[])
   }
-  if (fixed.size === 0 && entries.length === 0) return undefined
+  if (fixed.size === 0 && pages.length === 0) return undefined
 
   const identity = fixed.get(IDENTITY[1] ?? 0)
   const hard = fixed.get(HARD_STATE[1] ?? 0)
   const start = fixed.get(LOG_START[1] ?? 0)
   const members = fixed.get(MEMBERSHIP[1] ?? 0)
-  assert(identity !== undefined && hard !== undefined && start !== undefined && members !== undefined,
-    'the data directory lacks raft rows that were written together with the first; it was not written by muster')
+  assert(
+    identity !== undefined && hard !== undefined && start !== undefined && members !== undefined,
+    'the data directory lacks raft rows that were written together with the first; it was not written by muster',
+  )
   const [startIndex, startTerm, startStampMs, voters, learners] = start
   const logStart: SnapshotMeta = {
     index: Number(startIndex),
@@ -202,16 +140,16 @@ export function readRaftRows(rows: Iterable<readonly [Buffer, Buffer]>): RaftSta
     stampMs: Number(startStampMs),
     membership: readMembership(voters, learners),
   }
-  // Rows up to the start may still stand: they are cleared behind the batch that moved it.
-  const kept = entries.filter((entry) => entry.index > logStart.index)
-  for (const [offset, entry] of kept.entries()) {
-    assert(entry.index === logStart.index + 1 + offset, `the log has a hole before index ${entry.index}`)
-  }
   return {
     identity: { clusterId: String(identity[0]), memberId: memberId(String(identity[1])) },
-    hardState: { term: Number(hard[0]), vote: hard[1] ? memberId(String(hard[1])) : undefined, commitIndex: Number(hard[2]) },
+    hardState: {
+      term: Number(hard[0]),
+      vote: hard[1] ? memberId(String(hard[1])) : undefined,
+      commitIndex: Number(hard[2]),
+    },
     logStart,
     membership: readMembership(members[0], members[1]),
-    entries: kept,
+    entries: entriesOf(pages, logStart.index),
+    pageStarts: pages.map((page) => page.firstIndex),
   }
 }

@@ -130,7 +130,7 @@ export class Replica implements PeerEvents {
       keeper: this.#keeper,
       appliedTerm: parts.store.appliedTerm,
     })
-    this.#logRows = new LogRows(restored.logStart.index, restored.entries.at(-1)?.index ?? restored.logStart.index)
+    this.#logRows = new LogRows(restored)
     this.#polledMs = parts.clock.monotonicMs()
     this.#heardMs = this.#polledMs
     this.#leader = new LeaderView({
@@ -188,7 +188,8 @@ export class Replica implements PeerEvents {
   }
 
   gone(id: MemberId): void {
-    if (this.#leader.role.leader === id) this.#log.warn({ member: id }, 'the leader is gone: its port refuses connections')
+    if (this.#leader.role.leader === id)
+      this.#log.warn({ member: id }, 'the leader is gone: its port refuses connections')
     this.#raft.reportGone(id)
     this.#wakeUp()
   }
@@ -373,7 +374,10 @@ export class Replica implements PeerEvents {
       // Others may have elected a leader meanwhile, and keys may seem due that their owners refreshed there. The core is
       // asked, not the last role view: it may have been elected while the disk wrote.
       if (this.#leader.role.role === 'leader') {
-        this.#log.warn({ awayMs: Math.round(elapsedMs) }, 'this leader was away for longer than an election timeout: it steps down')
+        this.#log.warn(
+          { awayMs: Math.round(elapsedMs) },
+          'this leader was away for longer than an election timeout: it steps down',
+        )
       }
       this.#raft.stepDown()
     }
@@ -394,9 +398,10 @@ export class Replica implements PeerEvents {
   }
 
   #propose(): void {
-    const expiry = this.#leader.role.role === 'leader'
-      ? this.#expirer.due(this.#store.nextDeadlineMs(), this.#raft.clockMs, this.#raft.term)
-      : undefined
+    const expiry =
+      this.#leader.role.role === 'leader'
+        ? this.#expirer.due(this.#store.nextDeadlineMs(), this.#raft.clockMs, this.#raft.term)
+        : undefined
     if (expiry !== undefined) {
       const proposal = this.#proposal(expiry)
       if (this.#raft.propose([proposal]) === 'accepted') this.#expirer.proposed(proposal.seq, expiry.term)

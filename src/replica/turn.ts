@@ -8,7 +8,8 @@ import assert from 'node:assert'
 import type { Ready } from '../raft/ready.ts'
 import type { Index, SnapshotMeta } from '../raft/types.ts'
 import type { Row } from '../store/rows.ts'
-import { deleteEntryRows, entryRow, hardStateRow, logStartRow, membershipRow } from './raft-rows.ts'
+import { addPages, pageKey } from './log-pages.ts'
+import { hardStateRow, logStartRow, membershipRow, type RaftState } from './raft-rows.ts'
 
 /** What the driver writes in one atomic batch. */
 export interface DiskWrite {
@@ -19,16 +20,18 @@ export interface DiskWrite {
   readonly retiredGeneration: number | undefined
 }
 
-/** Keeps track of which entries stand on disk, so that rows that became void go in the same batch. */
+/** Keeps track of which pages of the log stand on disk, so that what became void goes in the same batch. */
 export class LogRows {
-  /** Index of the first entry on disk, when there is one. */
-  #firstIndex: Index
+  /** Up to here the log is compacted. */
+  #startIndex: Index
   #lastIndex: Index
+  /** First indexes of the pages on disk, ascending. */
+  #pageStarts: Index[]
 
-  /** @param logStart index up to which the log was compacted; @param lastIndex of the last entry on disk, or `logStart`. */
-  constructor(logStart: Index, lastIndex: Index) {
-    this.#firstIndex = logStart + 1
-    this.#lastIndex = lastIndex
+  constructor(restored: Pick<RaftState, 'logStart' | 'entries' | 'pageStarts'>) {
+    this.#startIndex = restored.logStart.index
+    this.#lastIndex = restored.entries.at(-1)?.index ?? restored.logStart.index
+    this.#pageStarts = [...restored.pageStarts]
   }
 
   /** Appends to `rows` what `ready` wants persisted: snapshot switch first, then entries, then hard state. */
@@ -36,26 +39,39 @@ export class LogRows {
     if (ready.snapshot !== undefined) this.#replaceBy(ready.snapshot, rows)
     const first = ready.entries[0]
     if (first !== undefined) {
-      assert(first.index <= this.#lastIndex + 1 && first.index >= this.#firstIndex, 'the log on disk has no holes')
-      for (const entry of ready.entries) rows.push(entryRow(entry))
-      const lastIndex = first.index + ready.entries.length - 1
-      if (lastIndex < this.#lastIndex) rows.push(...deleteEntryRows(lastIndex + 1, this.#lastIndex))
-      this.#lastIndex = lastIndex
+      assert(first.index <= this.#lastIndex + 1 && first.index > this.#startIndex, 'the log on disk has no holes')
+      this.#dropPagesFrom(first.index, rows)
+      this.#pageStarts.push(...addPages(ready.entries, rows))
+      this.#lastIndex = first.index + ready.entries.length - 1
     }
     if (ready.hardState !== undefined) rows.push(hardStateRow(ready.hardState))
   }
 
-  /** The log now starts after `start`: its row, and the end of the entries before it. */
+  /** The log now starts after `start`: its row, and the end of the pages that lie before it. */
   trim(start: SnapshotMeta, rows: Row[]): void {
-    assert(start.index >= this.#firstIndex - 1 && start.index <= this.#lastIndex, 'only what stands in the log is trimmed')
-    rows.push(logStartRow(start), ...deleteEntryRows(this.#firstIndex, start.index))
-    this.#firstIndex = start.index + 1
+    assert(start.index >= this.#startIndex && start.index <= this.#lastIndex, 'only what stands in the log is trimmed')
+    rows.push(logStartRow(start))
+    this.#startIndex = start.index
+    let gone = 0
+    // From the front only: a page is what makes the tail of the one before it void.
+    while (gone < this.#pageStarts.length && (this.#pageStarts[gone + 1] ?? this.#lastIndex + 1) <= start.index + 1) {
+      rows.push({ type: 'del', key: pageKey(this.#pageStarts[gone] as Index) })
+      gone++
+    }
+    this.#pageStarts.splice(0, gone)
   }
 
   #replaceBy(snapshot: SnapshotMeta, rows: Row[]): void {
-    rows.push(...deleteEntryRows(this.#firstIndex, this.#lastIndex))
+    this.#dropPagesFrom(0, rows)
     rows.push(logStartRow(snapshot), membershipRow(snapshot.membership))
-    this.#firstIndex = snapshot.index + 1
+    this.#startIndex = snapshot.index
     this.#lastIndex = snapshot.index
+  }
+
+  #dropPagesFrom(index: Index, rows: Row[]): void {
+    for (let last = this.#pageStarts.at(-1); last !== undefined && last >= index; last = this.#pageStarts.at(-1)) {
+      rows.push({ type: 'del', key: pageKey(last) })
+      this.#pageStarts.pop()
+    }
   }
 }

@@ -45,7 +45,9 @@ export class AcknowledgedChecker implements Checker {
     if (write.appliedIndex === undefined) throw wrong(`${key} ${write.command.kind} was answered and not applied`)
     const outcome = this.#outcomes.get(key)
     if (outcome === undefined || brief(outcome) !== brief(answer)) {
-      throw wrong(`${key} was answered ${brief(answer)}, and applied with ${outcome === undefined ? 'nothing' : brief(outcome)}`)
+      throw wrong(
+        `${key} was answered ${brief(answer)}, and applied with ${outcome === undefined ? 'nothing' : brief(outcome)}`,
+      )
     }
     this.#acknowledged++
   }
@@ -55,7 +57,9 @@ export class AcknowledgedChecker implements Checker {
       for (const [key, write] of this.#writes) {
         if (typeof write.answer === 'string' || write.answer === undefined || write.appliedIndex === undefined) continue
         if (write.appliedIndex > store.appliedIndex) {
-          throw wrong(`${key} was acknowledged at ${write.appliedIndex}; ${member.name} ends at ${store.appliedIndex} without it`)
+          throw wrong(
+            `${key} was acknowledged at ${write.appliedIndex}; ${member.name} ends at ${store.appliedIndex} without it`,
+          )
         }
       }
     }

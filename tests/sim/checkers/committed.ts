@@ -21,7 +21,8 @@ export class CommittedChecker implements Checker {
 
   installed(member: WatchedMember, store: StateMachine): void {
     const last = this.#last.get(member.id) ?? 0
-    if (store.appliedIndex <= last) throw wrong(`${member.name} installed a snapshot at ${store.appliedIndex}, behind ${last}`)
+    if (store.appliedIndex <= last)
+      throw wrong(`${member.name} installed a snapshot at ${store.appliedIndex}, behind ${last}`)
     this.#last.set(member.id, store.appliedIndex)
   }
 

@@ -54,7 +54,9 @@ export class DigestsChecker implements Checker {
     if (known === undefined) {
       const before = this.#marks.get(index - 1)
       if (before !== undefined && (before.storeIndex > storeIndex || before.stampMs > stampMs)) {
-        throw wrong(`store index or clock went back at ${index}: ${JSON.stringify(before)} to ${storeIndex}, ${stampMs}`)
+        throw wrong(
+          `store index or clock went back at ${index}: ${JSON.stringify(before)} to ${storeIndex}, ${stampMs}`,
+        )
       }
       this.#marks.set(index, { storeIndex, stampMs })
     } else if (known.storeIndex !== storeIndex || known.stampMs !== stampMs) {
@@ -68,6 +70,7 @@ export class DigestsChecker implements Checker {
     const digest = store.digest()
     const known = this.#digests.get(store.appliedIndex)
     if (known === undefined) this.#digests.set(store.appliedIndex, digest)
-    else if (known !== digest) throw wrong(`${member.name} ${when} and has another tree at ${store.appliedIndex} than others`)
+    else if (known !== digest)
+      throw wrong(`${member.name} ${when} and has another tree at ${store.appliedIndex} than others`)
   }
 }

@@ -69,7 +69,8 @@ export class ExpiryChecker implements Checker {
     const { key } = event.node
     const due = this.#due.get(key)
     if (due === undefined) throw wrong(`${key} expired and has no TTL`)
-    if (stampMs < due.deadlineMs) throw wrong(`${key} expired at ${stampMs} of the replicated clock, due at ${due.deadlineMs}`)
+    if (stampMs < due.deadlineMs)
+      throw wrong(`${key} expired at ${stampMs} of the replicated clock, due at ${due.deadlineMs}`)
     const lastedMs = atMs - due.askedMs
     if (lastedMs < due.ttlMs / (1 + DRIFT_MAX) - 1) {
       throw wrong(`${key} expired ${lastedMs} ms after it was asked for, with a TTL of ${due.ttlMs} ms`)

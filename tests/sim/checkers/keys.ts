@@ -38,7 +38,10 @@ export class KeysChecker implements Checker {
   #change(event: Event, appliedIndex: number): void {
     const { node, prevNode, action } = event
     const before = this.#versions.get(node.key)?.at(-1)?.node
-    if (prevNode?.dir !== true && (before?.modifiedIndex !== prevNode?.modifiedIndex || before?.value !== prevNode?.value)) {
+    if (
+      prevNode?.dir !== true &&
+      (before?.modifiedIndex !== prevNode?.modifiedIndex || before?.value !== prevNode?.value)
+    ) {
       throw wrong(
         `event ${event.index} (${action} ${node.key}) says that ${prevNode?.value} (${prevNode?.modifiedIndex}) was there before; it was ${before?.value} (${before?.modifiedIndex})`,
       )

@@ -1,8 +1,8 @@
 /** One leader per term (Raft paper, figure 3: election safety). */
 import type { MemberId } from '../../../src/raft/types.ts'
+import type { DiskWrite } from '../../../src/replica/turn.ts'
 import type { Checker, TurnView, WatchedMember } from '../checker.ts'
 import { wrong } from '../failure.ts'
-import type { DiskWrite } from '../../../src/replica/turn.ts'
 
 export class LeadersChecker implements Checker {
   readonly name = 'leaders'

@@ -28,7 +28,9 @@ export class LinearizableChecker implements Checker {
 
   read({ member, store, path, floorIndex }: QuorumRead): void {
     if (store.appliedIndex < floorIndex) {
-      throw wrong(`a quorum read of ${path} at ${member.name} sees ${store.appliedIndex}; ${floorIndex} was answered before it was asked`)
+      throw wrong(
+        `a quorum read of ${path} at ${member.name} sees ${store.appliedIndex}; ${floorIndex} was answered before it was asked`,
+      )
     }
     this.#floorIndex = Math.max(this.#floorIndex, store.appliedIndex)
   }

@@ -53,7 +53,9 @@ export class LogsChecker implements Checker {
     }
     if (known.body !== body) throw wrong(`${member.name} has another entry at ${index} of term ${term} than others`)
     if (prevTerm !== undefined && known.prevTerm !== undefined && prevTerm !== known.prevTerm) {
-      throw wrong(`${member.name} has its entry at ${index} of term ${term} behind term ${prevTerm}, others behind ${known.prevTerm}`)
+      throw wrong(
+        `${member.name} has its entry at ${index} of term ${term} behind term ${prevTerm}, others behind ${known.prevTerm}`,
+      )
     }
     if (known.prevTerm === undefined && prevTerm !== undefined) this.#entries.set(key, { prevTerm, body })
   }

@@ -85,10 +85,13 @@ export class WatchesChecker implements Checker {
       const match = this.#match(happened, watching)
       if (match === 'no') continue
       if (seen[at] === index) at++
-      else if (match === 'must') throw wrong(`${name} of ${path} from ${watching.since} on missed event ${index}; it saw ${tail(seen)}`)
+      else if (match === 'must')
+        throw wrong(`${name} of ${path} from ${watching.since} on missed event ${index}; it saw ${tail(seen)}`)
     }
     if (at < seen.length) {
-      throw wrong(`${name} of ${path} from ${watching.since} on saw event ${seen[at]} twice, out of order or without cause: ${tail(seen)}`)
+      throw wrong(
+        `${name} of ${path} from ${watching.since} on saw event ${seen[at]} twice, out of order or without cause: ${tail(seen)}`,
+      )
     }
   }
 
