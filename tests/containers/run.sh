@@ -64,8 +64,9 @@ finish() {
   grep -o " $work[^ ]*" /proc/mounts | sort --reverse | xargs --no-run-if-empty umount --lazy
   rm -rf "$work"
   echo "$passed passed, $failed failed"
-  [ "$failed" = 0 ] && [ "$passed" -gt 0 ]
-  exit
+  # Said outright: a bare exit in a trap gives the status from before it.
+  [ "$failed" = 0 ] && [ "$passed" -gt 0 ] && exit 0
+  exit 1
 }
 trap finish EXIT
 trap 'exit 1' INT TERM
