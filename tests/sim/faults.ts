@@ -46,6 +46,8 @@ export interface Plan {
   readonly watchers: number
   readonly watcher: WatcherOdds
   readonly digestEvery: number
+  /** How often some members crash at the moment at which a client is told that its write is done. */
+  readonly crashAfterAnswer: number
   /** In the end a minority stays down: progress needs a majority only. */
   readonly minorityStaysDown: boolean
 }
@@ -96,6 +98,7 @@ export function drawPlan(random: Prng): Plan {
       slowMsMax: random.pick([0, 0, 50]),
     },
     digestEvery: random.pick([1, 4, 16]),
+    crashAfterAnswer: random.pick([0, 0, 0.01, 0.05]),
     minorityStaysDown: random.chance(0.3),
   }
 }
@@ -127,6 +130,9 @@ export class Nemesis {
     world.network.odds = plan.network
     world.snapshots.odds = plan.snapshots
     world.diskSpeeds.fill(plan.disk)
+    world.acknowledged = () => {
+      if (!this.#isOver && this.#random.chance(plan.crashAfterAnswer)) world.timeline.in(0, () => this.#crashSome())
+    }
     for (const fault of Object.keys(plan.rates) as Fault[]) if (plan.rates[fault] > 0) this.#planNext(fault)
   }
 
@@ -197,6 +203,13 @@ export class Nemesis {
   #crash(member: SimMember): void {
     this.#world.crash(member)
     this.#afterwards(() => this.#world.restart(member))
+  }
+
+  /** Some members at once; those that crash start again one after the other. */
+  #crashSome(): void {
+    if (this.#isOver) return
+    const share = this.#random.pick([0.4, 0.7, 1])
+    for (const member of this.#world.members) if (this.#random.chance(share)) this.#crash(member)
   }
 
   #cutOneWay(from: SimMember, to: SimMember): void {

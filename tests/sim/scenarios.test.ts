@@ -313,6 +313,20 @@ describe('crashes', () => {
     }
   })
 
+  test('what followers acknowledged is on their disks: they keep it without the leader', async () => {
+    for (let seed = 1; seed <= 10; seed++) {
+      const world = await calmWorld(seed)
+      const { leader, followers } = roles(world)
+      for (const follower of followers) world.diskSpeeds[world.members.indexOf(follower)] = { msMin: 10, msMax: 30 }
+      expect(await write(world, leader, setCommand('/a', 'kept'))).toMatchObject({ ok: true })
+      for (const member of world.members) world.crash(member)
+      for (const follower of followers) world.restart(follower)
+      const next = await mustAgree(world, followers)
+      expect(await readQuorum(world, next, '/a')).toEqual({ value: 'kept' })
+      await end(world)
+    }
+  })
+
   test('all crash at once, in the middle of writes: what was acknowledged is there', async () => {
     for (let seed = 1; seed <= 10; seed++) {
       const world = await calmWorld(seed, seed % 2 === 0 ? 3 : 5, { unflushedEntriesMax: 7 })

@@ -60,6 +60,8 @@ export class World {
   readonly trace: string[] = []
   /** Of each member's disk, by its place in `members`. */
   readonly diskSpeeds: DiskSpeed[] = []
+  /** Called when a client was told that its write is done: what comes right after that is what it counts on. */
+  acknowledged: () => void = () => {}
   readonly #waiting = new Map<object, SimMember>()
   readonly #jobs: (() => Promise<void>)[] = []
   #mustSettle = false
@@ -245,6 +247,7 @@ export class World {
         this.#heard(write)
         write.answer = 'condition' in answer ? answer.condition : answer
         if (!isRefused) this.judge.answered(write)
+        if (typeof write.answer === 'object') this.acknowledged()
         heard(write)
       })
       isRefused = false
