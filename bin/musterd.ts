@@ -5,6 +5,7 @@
  * Owns: the process: its arguments, standard streams, signals and exit status. Imports the rest only after the runtime was
  * found fit, so that an old Node.js gets a sentence and not a stack.
  */
+import nodeModule from 'node:module'
 import process from 'node:process'
 
 /** How long a stop may take before the process ends anyway. Supervisors commonly kill after 10 s. */
@@ -13,6 +14,8 @@ const STOP_MS_MAX = 5_000
 const SAME_SIGNAL_MS = 1_000
 
 checkRuntime()
+// Compiled code is kept among the system's temporary files, so that the next start takes half the time; it may fail.
+nodeModule.enableCompileCache()
 // Whoever read the output may go away; that is no reason to stop serving.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
 
@@ -44,6 +47,7 @@ void member.finished.then((fatal) => (fatal === undefined ? undefined : fail(fat
 await member.ready.catch(fail)
 
 const serves = `clients at ${member.clientUrls.join(', ')} and members at ${member.peerUrls.join(', ')}`
+nodeModule.flushCompileCache()
 process.stdout.write(
   `musterd is ready: member "${config.name}" (${member.memberId}) of cluster ${member.clusterId} serves ${serves}\n`,
 )
