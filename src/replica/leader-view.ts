@@ -5,7 +5,7 @@
  */
 import type { RoleView } from '../raft/ready.ts'
 import type { MemberId, Term } from '../raft/types.ts'
-import type { Clock, Log } from './ports.ts'
+import type { Clock, ConditionCode, Log } from './ports.ts'
 
 export interface LeaderViewParts {
   readonly id: MemberId
@@ -21,7 +21,9 @@ export class LeaderView {
   readonly #parts: LeaderViewParts
   #role: RoleView
   #sinceWallMs = 0
+  /** Monotonic time of the same. */
   #changedMs: number
+  #heardMs: number
   #clockSeenMs = 0
   #clockSeenAtMs: number
 
@@ -29,6 +31,7 @@ export class LeaderView {
     this.#parts = parts
     this.#role = { role: 'follower', term: parts.term, leader: undefined }
     this.#changedMs = parts.clock.monotonicMs()
+    this.#heardMs = this.#changedMs
     this.#clockSeenAtMs = this.#changedMs
   }
 
@@ -41,9 +44,15 @@ export class LeaderView {
     return this.#sinceWallMs
   }
 
-  /** Monotonic time of the same. */
-  get changedMs(): number {
-    return this.#changedMs
+  /** A peer was heard of. */
+  heard(nowMs: number): void {
+    this.#heardMs = nowMs
+  }
+
+  /** Why a write that was handed to a leader, and began at `startedMs`, may have heard nothing until now. */
+  explain(startedMs: number): ConditionCode {
+    if (this.#changedMs >= startedMs) return 'MUSTER_TIMEOUT_LEADER_LOST'
+    return this.#heardMs < startedMs ? 'MUSTER_TIMEOUT_CONNECTION_LOST' : 'MUSTER_TIMEOUT'
   }
 
   /** The core's view changed. Returns whether this member has just become the leader. */

@@ -1,70 +1,31 @@
 /**
  * One member of the cluster, alive: inputs in, rows out.
  *
- * Owns: the inbox and the order of a turn. Synchronous and free of I/O; `driver.ts` and the simulator are two loops around
+ * Owns: the order of a turn. Synchronous and free of I/O; `driver.ts` and the simulator are two loops around
  * it. A turn is `poll`, `answer` (while the disk works), `written`; inputs may come at any time between these calls.
  */
 import assert from 'node:assert'
 import { crc32 } from 'node:zlib'
-import type { RaftConfig } from '../raft/config.ts'
 import type { InstallSnapshot, Message } from '../raft/message.ts'
 import { Raft, type RaftStatus } from '../raft/raft.ts'
 import type { Ready, RoleView } from '../raft/ready.ts'
 import { EntryKind, type Index, type MemberId, type Proposal, type SnapshotMeta, type Term } from '../raft/types.ts'
 import type { Command } from '../store/command.ts'
 import { encodeCommand } from '../store/command-codec.ts'
-import type { Row } from '../store/rows.ts'
-import { currentGenerationRow } from '../store/rows.ts'
+import { currentGenerationRow, type Row } from '../store/rows.ts'
 import type { StateMachine } from '../store/state-machine.ts'
 import { Applier } from './applier.ts'
 import { Expirer } from './expirer.ts'
+import { Flusher } from './flusher.ts'
+import { heirOf } from './heir.ts'
+import { Inbox } from './inbox.ts'
 import { LeaderView } from './leader-view.ts'
-import { type LogBounds, LogKeeper } from './log-keeper.ts'
-import type { Clock, Condition, ConditionCode, Log, PeerEvents, Transport } from './ports.ts'
-import type { RaftState } from './raft-rows.ts'
+import { LogKeeper } from './log-keeper.ts'
+import type { ReplicaParts, ReplicaSettings, Staged } from './parts.ts'
+import type { Clock, Condition, Log, PeerEvents, Transport } from './ports.ts'
 import { ReplicaStats } from './stats.ts'
 import { type DiskWrite, LogRows } from './turn.ts'
-import { condition, Waiters, type WriteAnswer, type WriteWaiter } from './waiters.ts'
-
-export interface ReplicaSettings {
-  readonly raft: RaftConfig
-  readonly log: LogBounds
-  /** Writes and quorum reads of this member's clients that may wait at once. */
-  readonly requestsMax: number
-  /** How long one of them may wait, milliseconds. */
-  readonly requestMsMax: number
-  /** A leader that was away this long steps down before it does anything else: the election timeout, milliseconds. */
-  readonly awayMsMax: number
-  /** Messages from peers that may wait for the next turn. More are dropped: raft sends again. */
-  readonly inboxMax: number
-  /**
-   * Applied entries, or events, whose rows may be outstanding. Rows of the state are drawn for many turns at once, since the log is
-   * on disk and can be replayed. Too low: more bytes to sync. Too high: a longer replay; below the events kept in memory.
-   */
-  readonly unflushedEntriesMax: number
-  /** Bytes of commands of such entries. */
-  readonly unflushedBytesMax: number
-}
-
-export interface ReplicaParts {
-  readonly settings: ReplicaSettings
-  readonly restored: RaftState
-  readonly store: StateMachine
-  readonly generation: number
-  readonly transport: Transport
-  readonly clock: Clock
-  readonly log: Log
-  /** First request number of this process; far from those of earlier ones. */
-  readonly firstSeq: number
-  /** Called when there is something to do and no turn is under way. */
-  readonly wake: () => void
-}
-
-/** A snapshot whose rows stand on disk under a generation of their own. */
-export interface Staged {
-  readonly generation: number
-  readonly store: StateMachine
-}
+import { condition, Waiters, type WriteAnswer } from './waiters.ts'
 
 export class Replica implements PeerEvents {
   readonly id: MemberId
@@ -81,62 +42,52 @@ export class Replica implements PeerEvents {
   readonly #applier: Applier
   readonly #logRows: LogRows
   readonly #leader: LeaderView
+  readonly #flusher: Flusher
+  readonly #inbox: Inbox
   readonly #store: StateMachine
   #generation: number
-  #inbox: Message[] = []
-  #inboxDropped = 0
-  #ticks = 0
-  #staged: { message: InstallSnapshot; staged: Staged; done: (accepted: boolean) => void } | undefined
   #promises: readonly Message[] = []
   #turnOpen = false
   /** The open turn holds a batch of the core. */
   #raftTurnOpen = false
-  /** Who waits for a flush; and who waits for the disk to have the one of the open turn. */
-  #flushWaiters: (() => void)[] = []
-  #flushing: (() => void)[] = []
-  #unflushedEntries = 0
-  #unflushedBytes = 0
   #stopped = false
   #nextSeq: number
   #polledMs: number
-  #heardMs: number
 
   constructor(parts: ReplicaParts) {
-    const { settings, restored } = parts
-    this.id = restored.identity.memberId
+    const { settings, restored, store, clock, log } = parts
+    const id = restored.identity.memberId
+    this.id = id
     this.#settings = settings
     this.#transport = parts.transport
-    this.#clock = parts.clock
-    this.#log = parts.log
+    this.#clock = clock
+    this.#log = log
     this.#wake = parts.wake
-    this.#store = parts.store
+    this.#store = store
     this.#generation = parts.generation
     this.#nextSeq = parts.firstSeq
     this.#raft = new Raft(settings.raft, {
       hardState: restored.hardState,
       snapshot: { ...restored.logStart, membership: restored.membership },
       entries: restored.entries,
-      appliedIndex: parts.store.appliedIndex,
+      appliedIndex: store.appliedIndex,
     })
-    this.#waiters = new Waiters(settings.requestsMax)
-    this.#keeper = new LogKeeper(settings.log)
+    const waiters = new Waiters(settings.requestsMax)
+    const keeper = new LogKeeper(settings.log)
     for (const entry of restored.entries) {
-      if (entry.index <= parts.store.appliedIndex) this.#keeper.applied(entry)
+      if (entry.index <= store.appliedIndex) keeper.applied(entry)
     }
-    this.#applier = new Applier({
-      id: this.id,
-      waiters: this.#waiters,
-      expirer: this.#expirer,
-      keeper: this.#keeper,
-      appliedTerm: parts.store.appliedTerm,
-    })
+    this.#waiters = waiters
+    this.#keeper = keeper
+    this.#flusher = new Flusher(settings)
+    this.#inbox = new Inbox(settings.inboxMax)
+    this.#applier = new Applier({ id, waiters, expirer: this.#expirer, keeper, appliedTerm: store.appliedTerm })
     this.#logRows = new LogRows(restored)
-    this.#polledMs = parts.clock.monotonicMs()
-    this.#heardMs = this.#polledMs
+    this.#polledMs = clock.monotonicMs()
     this.#leader = new LeaderView({
-      id: this.id,
-      clock: parts.clock,
-      log: parts.log,
+      id,
+      clock,
+      log,
       clockAheadMsMax: settings.awayMsMax,
       term: restored.hardState.term,
     })
@@ -173,12 +124,10 @@ export class Replica implements PeerEvents {
   // Inputs from peers
 
   receive(messages: readonly Message[]): void {
-    this.#heardMs = this.#clock.monotonicMs()
-    this.stats.received(messages, this.#heardMs)
-    for (const message of messages) {
-      if (this.#inbox.length >= this.#settings.inboxMax) this.#inboxDropped++
-      else this.#inbox.push(message)
-    }
+    const nowMs = this.#clock.monotonicMs()
+    this.#leader.heard(nowMs)
+    this.stats.received(messages, nowMs)
+    this.#inbox.add(messages)
     this.#wakeUp()
   }
 
@@ -205,15 +154,13 @@ export class Replica implements PeerEvents {
    * @param done hears whether the core took it; when not, the staged generation is the caller's to clear.
    */
   installStaged(message: InstallSnapshot, staged: Staged, done: (accepted: boolean) => void): void {
-    assert.equal(message.snapshot.index, staged.store.appliedIndex, 'staged rows are those of the offer')
-    if (this.#staged !== undefined || this.#stopped) return done(false)
-    this.#staged = { message, staged, done }
+    if (this.#stopped || !this.#inbox.addOffer({ message, staged, done })) return done(false)
     this.#wakeUp()
   }
 
   /** One unit of logical time. */
   tick(): void {
-    this.#ticks++
+    this.#inbox.tick()
     this.#wakeUp()
   }
 
@@ -233,21 +180,21 @@ export class Replica implements PeerEvents {
     this.#ask()
     const ready = this.#raft.ready()
     if (ready === undefined) {
-      this.#settleStaged(false)
-      return this.#flushWaiters.length > 0 ? this.#flushOnly() : undefined
+      this.#inbox.settleOffer(false)
+      return this.#flusher.isAsked ? this.#flushOnly() : undefined
     }
 
     this.#turnOpen = true
     this.#raftTurnOpen = true
     this.#send(ready.messages)
-    if (ready.roleView !== undefined) this.#changeRole(ready.roleView)
+    if (ready.roleView !== undefined && this.#leader.change(ready.roleView, this.#polledMs)) this.stats.reset()
     const rows: Row[] = []
     this.#logRows.add(ready, rows)
     const retiredGeneration = ready.snapshot === undefined ? undefined : this.#switchTo(ready.snapshot, rows)
-    this.#settleStaged(false)
+    this.#inbox.settleOffer(false)
     this.#apply(ready, rows)
     this.#promises = ready.promises
-    return { rows, sync: ready.mustSync || this.#flushing.length > 0, retiredGeneration }
+    return { rows, sync: ready.mustSync || this.#flusher.isUnderWay, retiredGeneration }
   }
 
   /** Tells waiting clients what was decided. */
@@ -264,32 +211,23 @@ export class Replica implements PeerEvents {
     const promises = this.#promises
     this.#promises = []
     this.#send(promises)
-    const flushed = this.#flushing
-    this.#flushing = []
-    for (const done of flushed) done()
+    this.#flusher.written()
   }
 
   // The end
 
   /** Gives leadership to the follower that is closest behind. Returns whether a hand-over is under way. */
   handOver(): boolean {
-    const status = this.#raft.status()
-    if (status.role !== 'leader') return false
-    let best: { id: MemberId; matchIndex: Index } | undefined
-    for (const follower of status.progress) {
-      const votes = status.membership.voters.includes(follower.id)
-      if (follower.id === this.id || !votes || !follower.recentActive) continue
-      if (best === undefined || follower.matchIndex > best.matchIndex) best = follower
-    }
-    if (best === undefined || !this.#raft.transferLeadership(best.id)) return false
-    this.#log.info({ to: best.id }, 'handing leadership over')
+    const heir = heirOf(this.#raft.status())
+    if (heir === undefined || !this.#raft.transferLeadership(heir)) return false
+    this.#log.info({ to: heir }, 'handing leadership over')
     this.#wakeUp()
     return true
   }
 
   /** Calls `done` when all that was applied so far is on disk: for a snapshot to send, or an orderly end. */
   requestFlush(done: () => void): void {
-    this.#flushWaiters.push(done)
+    this.#flusher.request(done)
     this.#wakeUp()
   }
 
@@ -325,7 +263,7 @@ export class Replica implements PeerEvents {
 
   /** Messages of peers that found the inbox full. */
   get inboxDropped(): number {
-    return this.#inboxDropped
+    return this.#inbox.dropped
   }
 
   get commitIndex(): Index {
@@ -382,18 +320,16 @@ export class Replica implements PeerEvents {
       this.#raft.stepDown()
     }
     this.#raft.advanceClock(elapsedMs)
-    if (this.#ticks === 0) return
-    for (; this.#ticks > 0; this.#ticks--) this.#raft.tick()
-    this.#waiters.expire(nowMs, (waiter) => this.#explain(waiter))
+    const ticks = this.#inbox.takeTicks()
+    if (ticks === 0) return
+    for (let tick = 0; tick < ticks; tick++) this.#raft.tick()
+    this.#waiters.expire(nowMs, (waiter) => this.#leader.explain(waiter.startedMs))
   }
 
   #drainInbox(): void {
-    const messages = this.#inbox
-    if (messages.length > 0) {
-      this.#inbox = []
-      for (const message of messages) this.#raft.step(message)
-    }
-    if (this.#staged !== undefined) this.#raft.step(this.#staged.message)
+    for (const message of this.#inbox.take()) this.#raft.step(message)
+    const { offer } = this.#inbox
+    if (offer !== undefined) this.#raft.step(offer.message)
     this.#leader.noteClock(this.#raft.clockMs, this.#polledMs)
   }
 
@@ -430,15 +366,13 @@ export class Replica implements PeerEvents {
     for (const read of ready.reads) this.#waiters.readReady(read.context, read.index)
     for (const context of ready.readsDropped) this.#waiters.readDropped(context)
     if (ready.reads.length > 0) this.#waiters.applied(this.#store.appliedIndex)
-    if (ready.snapshot !== undefined || this.#flushWaiters.length > 0 || this.#isFlushDue(ready)) this.#flush(rows)
+    if (ready.snapshot !== undefined || this.#flusher.isAsked || this.#flusher.isDueAfter(ready.committed, this.#store))
+      this.#flush(rows)
   }
 
   /** Draws the rows of all that was applied since the last time. The log may be trimmed only up to what they hold. */
   #flush(rows: Row[]): void {
-    this.#flushing = this.#flushWaiters
-    this.#flushWaiters = []
-    this.#unflushedEntries = 0
-    this.#unflushedBytes = 0
+    this.#flusher.begin()
     for (const row of this.#store.drainRows()) rows.push(row)
     const trimTo = this.#keeper.trimTo()
     if (trimTo !== undefined) this.#logRows.trim(this.#raft.compact(trimTo), rows)
@@ -451,21 +385,9 @@ export class Replica implements PeerEvents {
     return { rows, sync: true, retiredGeneration: undefined }
   }
 
-  #isFlushDue(ready: Ready): boolean {
-    this.#unflushedEntries += ready.committed.length
-    for (const entry of ready.committed) this.#unflushedBytes += entry.data.length
-    const { unflushedEntriesMax, unflushedBytesMax } = this.#settings
-    return (
-      this.#unflushedEntries >= unflushedEntriesMax ||
-      this.#unflushedBytes >= unflushedBytesMax ||
-      this.#store.undrainedEvents >= unflushedEntriesMax ||
-      this.#store.sweeping
-    )
-  }
-
   /** The core took the staged snapshot: its generation becomes the state, in this turn's batch. */
   #switchTo(snapshot: SnapshotMeta, rows: Row[]): number {
-    const staged = this.#staged?.staged
+    const staged = this.#inbox.offer?.staged
     assert(staged !== undefined && staged.store.appliedIndex === snapshot.index, 'only a staged snapshot is installed')
     const retired = this.#generation
     this.#store.install(staged.store)
@@ -474,24 +396,7 @@ export class Replica implements PeerEvents {
     this.#keeper.reset()
     this.#applier.jumped(snapshot)
     this.#log.info({ index: snapshot.index, term: snapshot.term }, 'installed a snapshot')
-    this.#settleStaged(true)
+    this.#inbox.settleOffer(true)
     return retired
-  }
-
-  #settleStaged(accepted: boolean): void {
-    const staged = this.#staged
-    if (staged === undefined) return
-    this.#staged = undefined
-    staged.done(accepted)
-  }
-
-  #changeRole(view: RoleView): void {
-    if (this.#leader.change(view, this.#polledMs)) this.stats.reset()
-  }
-
-  #explain(waiter: WriteWaiter): ConditionCode {
-    if (this.#leader.changedMs >= waiter.startedMs) return 'MUSTER_TIMEOUT_LEADER_LOST'
-    if (this.#heardMs < waiter.startedMs) return 'MUSTER_TIMEOUT_CONNECTION_LOST'
-    return 'MUSTER_TIMEOUT'
   }
 }

@@ -5,7 +5,7 @@
  * Owns: the numbers that a run's settings are drawn from.
  */
 import type { MemberId } from '../../src/raft/types.ts'
-import type { ReplicaSettings } from '../../src/replica/replica.ts'
+import type { ReplicaSettings } from '../../src/replica/parts.ts'
 import type { HistoryLimits } from '../../src/store/options.ts'
 import type { Prng } from './prng.ts'
 
