@@ -19,7 +19,6 @@ export interface Offer {
 export class Inbox {
   readonly #messagesMax: number
   #messages: Message[] = []
-  #dropped = 0
   #ticks = 0
   #offer: Offer | undefined
 
@@ -28,16 +27,14 @@ export class Inbox {
     this.#messagesMax = messagesMax
   }
 
-  /** Messages that found it full. */
-  get dropped(): number {
-    return this.#dropped
-  }
-
-  add(messages: readonly Message[]): void {
+  /** Returns how many found it full and were dropped. */
+  add(messages: readonly Message[]): number {
+    let dropped = 0
     for (const message of messages) {
-      if (this.#messages.length >= this.#messagesMax) this.#dropped++
+      if (this.#messages.length >= this.#messagesMax) dropped++
       else this.#messages.push(message)
     }
+    return dropped
   }
 
   /** All messages, in the order in which they came; none are left. */

@@ -100,25 +100,17 @@ export class Replica implements PeerEvents {
   /** Proposes `command`. `done` is called once: now when it is refused, else in `answer`. */
   write(command: Command, done: (answer: WriteAnswer) => void): void {
     const refusal = this.#refusal()
-    if (refusal !== undefined) return done(refusal)
-    const nowMs = this.#clock.monotonicMs()
-    this.#waiters.addWrite({
-      proposal: this.#proposal(command),
-      command,
-      done,
-      startedMs: nowMs,
-      deadlineMs: nowMs + this.#settings.requestMsMax,
-      proposedTerm: 0,
-    })
-    this.#wakeUp()
+    if (refusal === undefined) this.#addWrite(command, done)
+    else done(refusal)
   }
 
   /** Calls `done(undefined)` once the tree may be read linearizably; see `write` for when. */
   quorumRead(done: (refused: Condition | undefined) => void, waitMsMax = this.#settings.requestMsMax): void {
     const refusal = this.#refusal()
-    if (refusal !== undefined) return done(refusal)
-    this.#waiters.addRead(done, this.#clock.monotonicMs() + waitMsMax)
-    this.#wakeUp()
+    if (refusal === undefined) {
+      this.#waiters.addRead(done, this.#clock.monotonicMs() + waitMsMax)
+      this.#wakeUp()
+    } else done(refusal)
   }
 
   // Inputs from peers
@@ -127,7 +119,7 @@ export class Replica implements PeerEvents {
     const nowMs = this.#clock.monotonicMs()
     this.#leader.heard(nowMs)
     this.stats.received(messages, nowMs)
-    this.#inbox.add(messages)
+    this.stats.messagesDropped += this.#inbox.add(messages)
     this.#wakeUp()
   }
 
@@ -154,8 +146,8 @@ export class Replica implements PeerEvents {
    * @param done hears whether the core took it; when not, the staged generation is the caller's to clear.
    */
   installStaged(message: InstallSnapshot, staged: Staged, done: (accepted: boolean) => void): void {
-    if (this.#stopped || !this.#inbox.addOffer({ message, staged, done })) return done(false)
-    this.#wakeUp()
+    if (this.#stopped || !this.#inbox.addOffer({ message, staged, done })) done(false)
+    else this.#wakeUp()
   }
 
   /** One unit of logical time. */
@@ -261,11 +253,6 @@ export class Replica implements PeerEvents {
     return this.#waiters.size
   }
 
-  /** Messages of peers that found the inbox full. */
-  get inboxDropped(): number {
-    return this.#inbox.dropped
-  }
-
   get commitIndex(): Index {
     return this.#raft.commitIndex
   }
@@ -293,6 +280,13 @@ export class Replica implements PeerEvents {
   #refusal(): Condition | undefined {
     if (this.#stopped) return condition('MUSTER_STOPPED')
     return this.#waiters.hasRoom() ? undefined : condition('MUSTER_OVERLOADED')
+  }
+
+  #addWrite(command: Command, done: (answer: WriteAnswer) => void): void {
+    const startedMs = this.#clock.monotonicMs()
+    const deadlineMs = startedMs + this.#settings.requestMsMax
+    this.#waiters.addWrite({ proposal: this.#proposal(command), command, done, startedMs, deadlineMs, proposedTerm: 0 })
+    this.#wakeUp()
   }
 
   #wakeUp(): void {

@@ -38,6 +38,8 @@ function emptyCounts(): FollowerCounts {
 export class ReplicaStats {
   appendsSent = 0
   appendsReceived = 0
+  /** Messages of peers that found the inbox full. */
+  messagesDropped = 0
   readonly followers = new Map<MemberId, FollowerCounts>()
 
   /** Messages leave now. */

@@ -85,8 +85,11 @@ export interface Checker {
   ended?(members: readonly EndState[]): void
 }
 
-/** What is cheap to know at every turn. */
+/** What a turn shows of a member. */
 export interface TurnView {
   readonly leads: boolean
   readonly term: number
+  readonly nowMs: number
+  /** What the turn adds to the log, as its rows say. */
+  readonly entries: readonly Entry[]
 }

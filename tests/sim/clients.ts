@@ -73,7 +73,10 @@ export class SimClient implements Connected {
     if (this.#isStopped) return
     const random = this.#random
     if (random.chance(this.#odds.moves) || !this.#member.isUp) this.#member = random.pick(this.#world.members)
-    if (!this.#member.isUp) return this.#think()
+    if (!this.#member.isUp) {
+      this.#think()
+      return
+    }
     const request = ++this.#request
     this.#isAsking = true
     this.#world.timeline.in(PATIENCE_MS, () => {
@@ -127,7 +130,12 @@ export class SimClient implements Connected {
       case 4:
         return { kind: 'delete', path, dir: false, recursive: false }
       case 5:
-        return { kind: 'compareAndDelete', path, prevIndex: random.chance(0.5) ? this.#index : 0, prevValue: this.#value }
+        return {
+          kind: 'compareAndDelete',
+          path,
+          prevIndex: random.chance(0.5) ? this.#index : 0,
+          prevValue: this.#value,
+        }
       case 6:
         return this.#directory(random.pick(DIRS))
       case 7:

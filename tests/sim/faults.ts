@@ -172,32 +172,27 @@ export class Nemesis {
   #do(fault: Fault): void {
     const world = this.#world
     const member = this.#random.pick(world.members)
-    switch (fault) {
-      case 'crashOne':
-        return this.#crash(member)
-      case 'crashLeader':
-        return this.#crash(world.leader() ?? member)
-      case 'crashAll':
+    const deeds: Record<Fault, () => void> = {
+      crashOne: () => this.#crash(member),
+      crashLeader: () => this.#crash(world.leader() ?? member),
+      crashAll: () => {
         for (const each of world.members) this.#crash(each)
-        return
-      case 'pause':
+      },
+      pause: () => {
         world.pause(member)
-        return this.#afterwards(() => world.resume(member))
-      case 'cutOneWay':
-        return this.#cutOneWay(member, this.#random.pick(world.others(member)))
-      case 'isolate':
+        this.#afterwards(() => world.resume(member))
+      },
+      cutOneWay: () => this.#cutOneWay(member, this.#random.pick(world.others(member))),
+      isolate: () => {
         world.isolate(member)
-        return this.#afterwards(() => this.#mend(world.others(member).map((other) => [member, other])))
-      case 'split':
-        return this.#split()
-      case 'wallJump':
-        member.clock.jump(this.#random.between(-600_000, 600_000))
-        return
-      case 'slowDisk':
-        return this.#slowDisk()
-      case 'handOver':
-        return (world.leader() ?? member).when((replica) => void replica.handOver())
+        this.#afterwards(() => this.#mend(world.others(member).map((other) => [member, other])))
+      },
+      split: () => this.#split(),
+      wallJump: () => member.clock.jump(this.#random.between(-600_000, 600_000)),
+      slowDisk: () => this.#slowDisk(),
+      handOver: () => (world.leader() ?? member).when((replica) => void replica.handOver()),
     }
+    deeds[fault]()
   }
 
   #crash(member: SimMember): void {

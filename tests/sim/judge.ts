@@ -3,12 +3,15 @@
  *
  * Owns: which checkers there are, and the observation of a member's store. Decides nothing itself.
  */
+import type { RoleView } from '../../src/raft/ready.ts'
 import type { Entry } from '../../src/raft/types.ts'
+import { decodePage, PAGE_KIND, PAGE_SECTION } from '../../src/replica/log-pages.ts'
 import type { DiskWrite } from '../../src/replica/turn.ts'
 import type { Event } from '../../src/store/event.ts'
 import type { StateMachine } from '../../src/store/state-machine.ts'
 import type { Checker, EndState, QuorumRead, TurnView, WatchedMember, Write } from './checker.ts'
 import { AcknowledgedChecker } from './checkers/acknowledged.ts'
+import { ClockChecker } from './checkers/clock.ts'
 import { CommittedChecker } from './checkers/committed.ts'
 import { DigestsChecker } from './checkers/digests.ts'
 import { ExpiryChecker } from './checkers/expiry.ts'
@@ -39,6 +42,7 @@ export class Judge {
       new KeysChecker(),
       this.linearizable,
       this.expiry,
+      new ClockChecker(),
       this.watches,
       new DigestsChecker(digestEvery),
     ]
@@ -54,7 +58,13 @@ export class Judge {
     for (const checker of this.#checkers) checker.crashed?.(member)
   }
 
-  turned(member: WatchedMember, write: DiskWrite, view: TurnView): void {
+  turned(member: WatchedMember, write: DiskWrite, { role, term }: RoleView, nowMs: number): void {
+    const entries: Entry[] = []
+    for (const row of write.rows) {
+      if (row.type === 'del' || row.key[0] !== PAGE_SECTION || row.key[1] !== PAGE_KIND) continue
+      entries.push(...decodePage(row.key, row.value).entries)
+    }
+    const view: TurnView = { leads: role === 'leader', term, nowMs, entries }
     for (const checker of this.#checkers) checker.turned?.(member, write, view)
   }
 

@@ -219,7 +219,7 @@ export class SimMember implements WatchedMember {
         this.#running = false
         return
       }
-      this.#parts.judge.turned(this, write, { leads: replica.roleView.role === 'leader', term: replica.roleView.term })
+      this.#parts.judge.turned(this, write, replica.roleView, this.#parts.timeline.nowMs)
       let isWritten = write.rows.length === 0 && !write.sync
       let isOnTheWay = false
       if (!isWritten) {

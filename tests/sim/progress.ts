@@ -33,15 +33,31 @@ function isSettled(world: World, well: readonly SimMember[]): boolean {
 }
 
 /** Runs until the members in `well` have nothing left to do; then writes through each of them, and ends the run. */
-export async function mustSettle(world: World, well: readonly SimMember[], watchers: readonly SimWatcher[]): Promise<void> {
+export async function mustSettle(
+  world: World,
+  well: readonly SimMember[],
+  watchers: readonly SimWatcher[],
+): Promise<void> {
   await mustBecome(world, well, 'the healed majority did not settle')
   // A hand-over to a member that is gone ends after an election timeout; until then its leader takes no writes.
   await world.run(2 * ELECTION_MS)
   await mustBecome(world, well, 'the healed majority did not stay settled')
   for (const member of well) {
-    const write = world.ask(member, { kind: 'set', path: '/end', value: member.name, dir: false, ttl: undefined, refresh: false })
-    await world.mustReach(`a write through ${member.name} was not answered`, () => write.answer !== undefined, WRITE_MS_MAX)
-    if (typeof write.answer !== 'object') throw new SimFailure('no progress', `a write to a healed majority met ${write.answer}`)
+    const write = world.ask(member, {
+      kind: 'set',
+      path: '/end',
+      value: member.name,
+      dir: false,
+      ttl: undefined,
+      refresh: false,
+    })
+    await world.mustReach(
+      `a write through ${member.name} was not answered`,
+      () => write.answer !== undefined,
+      WRITE_MS_MAX,
+    )
+    if (typeof write.answer !== 'object')
+      throw new SimFailure('no progress', `a write to a healed majority met ${write.answer}`)
   }
   for (const watcher of watchers) watcher.moveTo(world.random.pick(well))
   await world.run(REST_MS)

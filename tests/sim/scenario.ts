@@ -67,7 +67,11 @@ export async function fill(world: World, member: SimMember, count: number): Prom
 }
 
 /** Writes through all `members` in turn, one every `everyMs`, until `stop` is called. */
-export function load(world: World, members: readonly SimMember[], everyMs: number): { readonly writes: Write[]; stop(): void } {
+export function load(
+  world: World,
+  members: readonly SimMember[],
+  everyMs: number,
+): { readonly writes: Write[]; stop(): void } {
   const writes: Write[] = []
   let isOver = false
   const next = (): void => {
@@ -86,7 +90,11 @@ export function load(world: World, members: readonly SimMember[], everyMs: numbe
 }
 
 /** A quorum read. Resolves with what it met, or the value that is there. */
-export async function readQuorum(world: World, member: SimMember, path: string): Promise<ConditionCode | { value: string | undefined }> {
+export async function readQuorum(
+  world: World,
+  member: SimMember,
+  path: string,
+): Promise<ConditionCode | { value: string | undefined }> {
   let answer: ConditionCode | { value: string | undefined } | undefined
   world.readQuorum(member, path, (refused, replica) => {
     answer = refused ?? { value: replica.store.tree.find(path)?.value }

@@ -1,6 +1,18 @@
 /** Named scenarios: what can go wrong, one story each. Every one ends with a healed cluster and all checkers. */
 import { describe, expect, test } from 'vitest'
-import { calmWorld, end, fill, load, mustAgree, readQuorum, roles, setCommand, SOON_MS, tally, write } from './scenario.ts'
+import {
+  calmWorld,
+  end,
+  fill,
+  load,
+  mustAgree,
+  readQuorum,
+  roles,
+  SOON_MS,
+  setCommand,
+  tally,
+  write,
+} from './scenario.ts'
 import { ELECTION_MS } from './settings.ts'
 import { SimWatcher } from './watchers.ts'
 
@@ -54,7 +66,11 @@ describe('leaders', () => {
     const world = await calmWorld(SEED)
     const { leader, followers } = roles(world)
     for (const follower of followers) world.network.cut(follower.id, leader.id)
-    await world.mustReach('the deaf leader still leads', () => leader.replica?.roleView.role !== 'leader', 3 * ELECTION_MS)
+    await world.mustReach(
+      'the deaf leader still leads',
+      () => leader.replica?.roleView.role !== 'leader',
+      3 * ELECTION_MS,
+    )
     await world.mustReach('nobody else leads', () => world.leader() !== undefined && world.leader() !== leader, SOON_MS)
     await end(world)
   })
@@ -74,7 +90,9 @@ describe('leaders', () => {
     const world = await calmWorld(SEED)
     const { leader, followers } = roles(world)
     world.isolate(leader)
-    const writes = Array.from({ length: 20 }, (_, i) => world.ask(leader, setCommand(`/w/${i}`, 'overwritten, then proposed again')))
+    const writes = Array.from({ length: 20 }, (_, i) =>
+      world.ask(leader, setCommand(`/w/${i}`, 'overwritten, then proposed again')),
+    )
     await world.run(20)
     const next = await mustAgree(world, followers)
     expect(await fill(world, next, 30)).toBe(30)
@@ -153,7 +171,9 @@ describe('writes', () => {
   test('past its limit a member refuses at once, and nothing of it is applied', async () => {
     const world = await calmWorld(SEED, 3, { requestsMax: 4 })
     const { followers } = roles(world)
-    const writes = Array.from({ length: 10 }, (_, i) => world.ask(followers[0] ?? world.member(0), setCommand(`/w/${i}`, 'x')))
+    const writes = Array.from({ length: 10 }, (_, i) =>
+      world.ask(followers[0] ?? world.member(0), setCommand(`/w/${i}`, 'x')),
+    )
     await world.mustReach('no answer', () => writes.every(({ answer }) => answer !== undefined), SOON_MS)
     expect(tally(writes)).toEqual({ ok: 4, MUSTER_OVERLOADED: 6 })
     await end(world)
@@ -429,7 +449,11 @@ describe('time', () => {
       // The next leader hears little of this one's clock.
       await world.run(33)
       leader.replica?.handOver()
-      await world.mustReach('no hand-over', () => world.leader() !== undefined && world.leader() !== leader, ELECTION_MS)
+      await world.mustReach(
+        'no hand-over',
+        () => world.leader() !== undefined && world.leader() !== leader,
+        ELECTION_MS,
+      )
       const between = world.leader() ?? leader
       await write(world, between, setCommand('/t', 'x', 39))
       for (const other of followers) if (other !== between) world.isolate(other)

@@ -83,7 +83,7 @@ export class SnapshotCarrier {
     })
     const transfer: Transfer = { from, to, fromLife, toLife: to.life, abort, isHarmed: false }
     this.#transfers.set(key, transfer)
-    Promise.race([this.#carry(transfer, offer), aborted])
+    void Promise.race([this.#carry(transfer, offer), aborted])
       .catch((error: unknown) => {
         this.#judge(error, transfer)
         return false
@@ -127,7 +127,9 @@ export class SnapshotCarrier {
     const accepted = await this.#stage(to, () =>
       stageIncoming(replica, to.port, to.takeGeneration(), message, chunks, to.storeOptions),
     )
-    this.#parts.note(`${to.name} ${accepted ? 'took' : 'did not take'} a snapshot at ${message.snapshot.index} of ${from.name}`)
+    this.#parts.note(
+      `${to.name} ${accepted ? 'took' : 'did not take'} a snapshot at ${message.snapshot.index} of ${from.name}`,
+    )
     await this.#sleep(network.delayMs())
     if (network.isCut(to.id, from.id)) await this.#sleep(IDLE_MS_MAX)
     return accepted && !network.isCut(to.id, from.id)

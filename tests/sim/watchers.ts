@@ -5,7 +5,7 @@
  * Leaves to others: what it must have seen (checkers/watches.ts).
  */
 import type { Event } from '../../src/store/event.ts'
-import type { Watcher, WatchEnd, WatchHub } from '../../src/store/watch.ts'
+import type { WatchEnd, Watcher, WatchHub } from '../../src/store/watch.ts'
 import type { Watching } from './checkers/watches.ts'
 import { wrong } from './failure.ts'
 import type { SimMember } from './member.ts'

@@ -259,7 +259,11 @@ export class World {
   }
 
   /** A client asks `member` for a read that is linearizable. `heard` gets undefined when the tree may be read now. */
-  readQuorum(member: SimMember, path: string, heard: (refused: ConditionCode | undefined, replica: Replica) => void): void {
+  readQuorum(
+    member: SimMember,
+    path: string,
+    heard: (refused: ConditionCode | undefined, replica: Replica) => void,
+  ): void {
     const { floorIndex } = this.judge.linearizable
     const request = {}
     if (member.isUp) this.#waiting.set(request, member)

@@ -1,14 +1,13 @@
 /**
  * Log matching (Raft paper, figure 3): two logs that hold an entry of the same index and term are equal up to it.
  *
- * Reads the rows that members write, so it sees what their disks see. By induction it is enough that an index and a term
+ * Looks at the rows that members write, so it sees what their disks see. By induction it is enough that an index and a term
  * always name the same entry behind the same term.
  */
 import type { Entry } from '../../../src/raft/types.ts'
-import { decodePage, PAGE_KIND, PAGE_SECTION } from '../../../src/replica/log-pages.ts'
 import type { DiskWrite } from '../../../src/replica/turn.ts'
 import type { StateMachine } from '../../../src/store/state-machine.ts'
-import type { Checker, WatchedMember } from '../checker.ts'
+import type { Checker, TurnView, WatchedMember } from '../checker.ts'
 import { wrong } from '../failure.ts'
 
 /** Terms of a run stay far below. */
@@ -32,12 +31,9 @@ export class LogsChecker implements Checker {
     this.#terms.set(member.id, new Map())
   }
 
-  turned(member: WatchedMember, write: DiskWrite): void {
+  turned(member: WatchedMember, _write: DiskWrite, { entries }: TurnView): void {
     const terms = this.#terms.get(member.id) as Map<number, number>
-    for (const row of write.rows) {
-      if (row.type === 'del' || row.key[0] !== PAGE_SECTION || row.key[1] !== PAGE_KIND) continue
-      for (const entry of decodePage(row.key, row.value).entries) this.#see(member, terms, entry)
-    }
+    for (const entry of entries) this.#see(member, terms, entry)
   }
 
   #see(member: WatchedMember, terms: Map<number, number>, entry: Entry): void {
