@@ -2,8 +2,8 @@
  * Which tests run when, and how many at once.
  *
  * Four groups: `unit` (everything in memory or on one socket), `sim` (the simulator), `e2e` (real processes, short) and
- * `long` (files named `*.long.test.ts`, which CI and `npm run test:e2e` run). Groups follow each other and the files of
- * `e2e` and `long` run one at a time, because they measure time on a machine that they would otherwise share.
+ * `long` (files named `*.long.test.ts`, which CI and `npm run test:e2e` run). `unit` and `sim` share the machine; then come
+ * `e2e` and `long`, whose files run one at a time, because they measure time.
  */
 import { defineConfig } from 'vitest/config'
 
@@ -31,7 +31,7 @@ export default defineConfig({
           include: ['tests/sim/**/*.test.ts'],
           exclude: [LONG],
           testTimeout: 900_000,
-          sequence: { groupOrder: 1 },
+          sequence: { groupOrder: 0 },
         },
       },
       {
@@ -43,7 +43,7 @@ export default defineConfig({
           testTimeout: 120_000,
           hookTimeout: 60_000,
           fileParallelism: false,
-          sequence: { groupOrder: 2 },
+          sequence: { groupOrder: 1 },
         },
       },
       {
@@ -54,7 +54,7 @@ export default defineConfig({
           testTimeout: 900_000,
           hookTimeout: 60_000,
           fileParallelism: false,
-          sequence: { groupOrder: 3 },
+          sequence: { groupOrder: 2 },
         },
       },
     ],
