@@ -196,6 +196,7 @@ async function startOn(disk: Disk, config: Config, log: Logger): Promise<Member>
     log,
     firstSeq: randomInt(2 ** 47),
     wake: driver.wake,
+    later: driver.later,
   })
   const metrics = new Metrics()
   const peerServer = new PeerServer({

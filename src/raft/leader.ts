@@ -12,7 +12,7 @@ import { sendAppends, sendHeartbeats, sendReadRound, sendTimeoutNow } from './re
 import { appendProposal, becomeFollower, syncFollowers } from './roles.ts'
 import type { RaftState } from './state.ts'
 import { hasCommittedInTerm } from './state.ts'
-import type { MemberId, Proposal } from './types.ts'
+import type { Index, MemberId, Proposal } from './types.ts'
 import { EntryKind } from './types.ts'
 
 /**
@@ -28,6 +28,7 @@ export type ProposeAnswer = 'accepted' | 'noLeader' | 'overloaded' | 'membership
 /** One tick of a leader. */
 export function tickLeader(state: RaftState): void {
   const { config } = state
+  tellCommit(state)
   state.heartbeatElapsed += 1
   state.electionElapsed += 1
   if (state.transferTarget !== undefined) {
@@ -45,6 +46,11 @@ export function tickLeader(state: RaftState): void {
     state.heartbeatElapsed = 0
     state.heartbeatDue = true
   }
+}
+
+/** Has every follower told of the commit index at the end of this turn. */
+export function tellCommit(state: RaftState): void {
+  for (const follower of state.followers) follower.commitDue = true
 }
 
 /** Once a turn: sends what the turn's inputs made due; one heartbeat, however many intervals passed during a slow write. */
@@ -131,6 +137,7 @@ function advanceCommit(state: RaftState): void {
   const before = log.commitIndex
   if (index <= before || log.termAt(index) !== state.term) return
   log.commitTo(index)
+  hurryOrigins(state, before, index)
   state.uncommittedBytes -= log.bytesBetween(before, index)
 }
 
@@ -186,6 +193,18 @@ export function onSnapshotReport(state: RaftState, id: MemberId, ok: boolean): v
   follower.becomeProbe()
   // The acknowledgement is on its way. If it is lost, the next heartbeat's answer lets a probe go.
   follower.probeSent = true
+}
+
+/** Clients of followers wait for their member to apply what was just committed: those are told at once. */
+function hurryOrigins(state: RaftState, after: Index, to: Index): void {
+  let hurried = state.id
+  for (let index = after + 1; index <= to; index++) {
+    const origin = state.log.originAt(index)
+    if (origin === hurried || origin === state.id) continue
+    hurried = origin
+    const follower = state.progress.get(origin)
+    if (follower !== undefined) follower.commitDue = true
+  }
 }
 
 function hasQuorum(state: RaftState): boolean {

@@ -5,7 +5,7 @@
  * disk. Leaves to others: when an entry may be committed (`leader.ts`), where entries come from, and the disk itself.
  */
 import assert from 'node:assert'
-import type { Entry, Index, Proposal, SnapshotMeta, Term } from './types.ts'
+import type { Entry, Index, MemberId, Proposal, SnapshotMeta, Term } from './types.ts'
 import { EntryKind } from './types.ts'
 
 /** What an entry costs besides its data, in memory and in a message, roughly; so that empty entries count too. */
@@ -186,6 +186,13 @@ export class RaftLog {
     let bytes = 0
     for (let index = after + 1; index <= to; index++) bytes += entryBytes(this.#at(index) as Entry)
     return bytes
+  }
+
+  /** Whose client waits for the entry at `index`, which must be kept. */
+  originAt(index: Index): MemberId {
+    const entry = this.#at(index)
+    assert(entry !== undefined, 'an origin is asked of a kept entry')
+    return entry.origin
   }
 
   /** Raises the commit index. Never lowers it. */

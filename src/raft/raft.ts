@@ -42,26 +42,26 @@ import {
   probeFollower,
   sendTurn,
   stepDown,
+  tellCommit,
   tickLeader,
 } from './leader.ts'
 import { applyChange, isVoter } from './membership.ts'
 import type { Message } from './message.ts'
 import { addRead, askLeader, onReadIndex, onReadIndexReply, tickReads } from './reads.ts'
-import type { Ready, RoleView } from './ready.ts'
+import type { Ready } from './ready.ts'
 import { becomeFollower } from './roles.ts'
 import type { RaftState, RaftStatus, Restored } from './state.ts'
-import { checkInvariants, createState, holdsLease, metaAt, stampNow, statusOf } from './state.ts'
-import type {
-  Entry,
-  HardState,
-  Index,
-  MemberId,
-  Membership,
-  MembershipChange,
-  Proposal,
-  SnapshotMeta,
-  Term,
-} from './types.ts'
+import {
+  changedHardState,
+  changedRoleView,
+  checkInvariants,
+  createState,
+  holdsLease,
+  metaAt,
+  stampNow,
+  statusOf,
+} from './state.ts'
+import type { Entry, Index, MemberId, Membership, MembershipChange, Proposal, SnapshotMeta, Term } from './types.ts'
 
 export type { ProposeAnswer } from './leader.ts'
 export type { FollowerStatus, RaftStatus, Restored } from './state.ts'
@@ -97,6 +97,16 @@ export class Raft {
   /** Up to here the log is committed, as far as this member knows. */
   get commitIndex(): Index {
     return this.#state.log.commitIndex
+  }
+
+  /** Whether a follower still has to hear of the commit index. It will at the next tick, or when `tellCommit` is called before. */
+  get owesCommit(): boolean {
+    return this.#state.owesCommit
+  }
+
+  /** Has the followers told of the commit index in the next batch. */
+  tellCommit(): void {
+    tellCommit(this.#state)
   }
 
   /** One unit of logical time. */
@@ -219,8 +229,8 @@ export class Raft {
       askLeader(state)
       sendForwards(state)
     }
-    const hardState = this.#changedHardState()
-    const roleView = this.#changedRoleView()
+    const hardState = changedHardState(state)
+    const roleView = changedRoleView(state)
     const { log, messages, promises, readsReady, readsDropped, snapshot } = state
     if (
       hardState === undefined &&
@@ -379,18 +389,5 @@ export class Raft {
         if (!leads) onReadIndexReply(state, message)
         break
     }
-  }
-
-  #changedHardState(): HardState | undefined {
-    const { term, vote, log, handedHardState: handed } = this.#state
-    const { commitIndex } = log
-    if (term === handed.term && vote === handed.vote && commitIndex === handed.commitIndex) return undefined
-    return { term, vote, commitIndex }
-  }
-
-  #changedRoleView(): RoleView | undefined {
-    const { role, term, leader, handedRoleView: handed } = this.#state
-    if (role === handed.role && term === handed.term && leader === handed.leader) return undefined
-    return { role, term, leader }
   }
 }

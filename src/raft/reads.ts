@@ -90,6 +90,9 @@ export function onReadIndexReply(state: RaftState, message: ReadIndexReply): voi
 function finishRound(state: RaftState): void {
   const { reads } = state
   for (const { from, round } of reads.askedQuestions) {
+    // The reads wait there until it has applied that index.
+    const follower = state.progress.get(from)
+    if (follower !== undefined) follower.commitDue = true
     state.messages.push({
       kind: 'readIndexReply',
       from: state.id,

@@ -23,6 +23,7 @@ interface Cut {
 
 /** Sends every follower what it lacks, as far as its window reaches. */
 export function sendAppends(state: RaftState): void {
+  state.owesCommit = false
   const cut: Cut = { from: 0, entries: NO_ENTRIES, bytes: 0 }
   for (const follower of state.followers) replicate(state, follower, cut)
 }
@@ -68,8 +69,13 @@ function replicate(state: RaftState, follower: Progress, cut: Cut): void {
       return
     }
     const hasEntries = prevIndex < log.lastIndex
-    const tellsCommit = Math.min(log.commitIndex, prevIndex) > follower.sentCommitIndex
-    if (!hasEntries && !tellsCommit && !follower.appendDue && follower.state !== 'probe') return
+    const lacksCommit = Math.min(log.commitIndex, prevIndex) > follower.sentCommitIndex
+    const isDue = follower.appendDue || follower.state === 'probe' || (lacksCommit && follower.commitDue)
+    if (!hasEntries && !isDue) {
+      if (lacksCommit) state.owesCommit = true
+      follower.commitDue = false
+      return
+    }
     if (hasEntries && cut.from !== follower.nextIndex) {
       cut.from = follower.nextIndex
       cut.entries = log.slice(follower.nextIndex, state.config.appendBytesMax)

@@ -138,6 +138,7 @@ function leaveRole(state: RaftState): void {
   state.transferTarget = undefined
   state.transferElapsed = 0
   state.membershipIndex = 0
+  state.owesCommit = false
   state.uncommittedBytes = 0
   state.acknowledgedIndex = 0
   // Their waiters learn nothing, and time out: a forwarded proposal may be lost on the way as well.

@@ -98,6 +98,8 @@ export interface RaftState {
   transferElapsed: number
   /** Leader: no membership change is accepted before this is applied. */
   membershipIndex: Index
+  /** Leader: some follower was not told of the commit index in this turn, and should be soon. */
+  owesCommit: boolean
   /** Leader: bytes of entries beyond the commit index. */
   uncommittedBytes: number
   /** Follower: the highest index acknowledged to this leader. 0 when it has just become the leader. */
@@ -194,6 +196,7 @@ export function createState(config: RaftConfig, restored: Restored): RaftState {
     transferTarget: undefined,
     transferElapsed: 0,
     membershipIndex: 0,
+    owesCommit: false,
     uncommittedBytes: 0,
     acknowledgedIndex: 0,
     forwards: [],
@@ -264,6 +267,21 @@ export function metaAt(state: RaftState, index: Index): SnapshotMeta {
   const term = log.termAt(index)
   assert(term !== undefined && index <= log.appliedIndex, 'the entry is applied, and kept or the compaction point')
   return { index, term, stampMs: log.stampAt(index), membership }
+}
+
+/** The hard state, if it differs from what was handed out last. */
+export function changedHardState(state: RaftState): HardState | undefined {
+  const { term, vote, log, handedHardState: handed } = state
+  const { commitIndex } = log
+  if (term === handed.term && vote === handed.vote && commitIndex === handed.commitIndex) return undefined
+  return { term, vote, commitIndex }
+}
+
+/** Who leads, if that differs from what was handed out last. */
+export function changedRoleView(state: RaftState): RoleView | undefined {
+  const { role, term, leader, handedRoleView: handed } = state
+  if (role === handed.role && term === handed.term && leader === handed.leader) return undefined
+  return { role, term, leader }
 }
 
 /** A copy of what others may see. */

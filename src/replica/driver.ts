@@ -22,6 +22,9 @@ export interface DriverOptions {
   readonly onFatal: (error: Error) => void
 }
 
+/** How long followers may not know that an entry is committed when nothing follows it. A watcher there waits for it. */
+const LATER_MS = 2
+
 /** Entries read from the disk in one go while restoring. */
 const READ_BATCH = 1000
 
@@ -48,6 +51,7 @@ export class Driver {
   readonly #options: DriverOptions
   #replica: Replica | undefined
   #ticker: NodeJS.Timeout | undefined
+  #laterTimer: NodeJS.Timeout | undefined
   #scheduled = false
   #running = false
   /** Woken during a turn: a client that was answered may at once have asked again. */
@@ -69,6 +73,11 @@ export class Driver {
     setImmediate(this.#begin)
   }
 
+  /** What the replica calls when followers may hear of a commit in a moment. The next entries usually carry it before. */
+  readonly later = (): void => {
+    this.#laterTimer ??= setTimeout(this.#tellCommit, LATER_MS)
+  }
+
   start(replica: Replica): void {
     this.#replica = replica
     this.#nextGeneration = replica.generation + 1
@@ -82,6 +91,7 @@ export class Driver {
     await this.#flushed()
     this.#stopping = true
     clearInterval(this.#ticker)
+    clearTimeout(this.#laterTimer)
     await this.#turnEnd
   }
 
@@ -108,6 +118,11 @@ export class Driver {
     const replica = this.#replica
     if (replica === undefined || this.#failed || this.#stopping) return
     await new Promise<void>((resolve) => replica.requestFlush(resolve))
+  }
+
+  readonly #tellCommit = (): void => {
+    this.#laterTimer = undefined
+    this.#replica?.tellCommit()
   }
 
   readonly #begin = (): void => {
@@ -155,6 +170,7 @@ export class Driver {
     if (this.#failed) return
     this.#failed = true
     clearInterval(this.#ticker)
+    clearTimeout(this.#laterTimer)
     this.#options.onFatal(error instanceof Error ? error : new Error(String(error)))
   }
 }

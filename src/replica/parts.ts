@@ -35,6 +35,8 @@ export interface ReplicaParts {
   readonly firstSeq: number
   /** Called when there is something to do and no turn is under way. */
   readonly wake: () => void
+  /** Called when something is owed to followers that may wait a moment: `tellCommit` pays it. Without it the next tick does. */
+  readonly later?: () => void
 }
 
 /** A snapshot whose rows stand on disk under a generation of their own. */

@@ -35,6 +35,7 @@ export class Replica implements PeerEvents {
   readonly #clock: Clock
   readonly #log: Log
   readonly #wake: () => void
+  readonly #later: () => void
   readonly #raft: Raft
   readonly #waiters: Waiters
   readonly #expirer = new Expirer()
@@ -63,6 +64,7 @@ export class Replica implements PeerEvents {
     this.#clock = clock
     this.#log = log
     this.#wake = parts.wake
+    this.#later = parts.later ?? (() => {})
     this.#store = store
     this.#generation = parts.generation
     this.#nextSeq = parts.firstSeq
@@ -150,6 +152,12 @@ export class Replica implements PeerEvents {
     else this.#wakeUp()
   }
 
+  /** What `later` asked for: followers hear of the commit index, though there is nothing else to tell them. */
+  tellCommit(): void {
+    this.#raft.tellCommit()
+    this.#wakeUp()
+  }
+
   /** One unit of logical time. */
   tick(): void {
     this.#inbox.tick()
@@ -171,6 +179,7 @@ export class Replica implements PeerEvents {
     this.#propose()
     this.#ask()
     const ready = this.#raft.ready()
+    if (this.#raft.owesCommit) this.#later()
     if (ready === undefined) {
       this.#inbox.settleOffer(false)
       return this.#flusher.isAsked ? this.#flushOnly() : undefined

@@ -93,6 +93,7 @@ export function acknowledgeAll(raft: Raft): void {
 
 /** One whole turn. Throws when there is nothing to do. */
 export function turn(raft: Raft): Ready {
+  raft.tellCommit()
   const ready = raft.ready()
   if (ready === undefined) throw new Error('the core has nothing to do')
   raft.written()
@@ -103,6 +104,7 @@ export function turn(raft: Raft): Ready {
 export function turns(raft: Raft): Ready[] {
   const batches: Ready[] = []
   while (batches.length < 1000) {
+    raft.tellCommit()
     const ready = raft.ready()
     if (ready === undefined) return batches
     raft.written()

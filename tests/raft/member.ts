@@ -63,6 +63,7 @@ export class Member {
 
   /** The first half of a turn: takes a batch and applies what is committed. Its messages may leave now. */
   take(): Ready | undefined {
+    this.#core.tellCommit()
     const batch = this.#core.ready()
     this.#batch = batch
     for (const entry of batch?.committed ?? []) {
