@@ -85,7 +85,7 @@ export function membershipRow(membership: Membership): Row {
 }
 
 /** Whose data this is, as a row. */
-export function identityRow(identity: Identity): Row {
+function identityRow(identity: Identity): Row {
   return checkedRow(IDENTITY, [identity.clusterId, identity.memberId])
 }
 
