@@ -87,7 +87,7 @@ export function drawPlan(random: Prng): Plan {
     client: {
       thinkMs: random.pick([0.5, 5, 5, 40]),
       moves: random.pick([0, 0.1, 0.5]),
-      reads: random.pick([0, 0.2, 0.5]),
+      reads: random.pick([0.1, 0.3, 0.6]),
       paddingMax: random.pick([0, 0, 200, 2000]),
       ttlMsMax: random.pick([60, 300, 1500]),
     },

@@ -44,6 +44,8 @@ export interface SimMemberParts {
 
 /** Turns without a rest after which a member counts as spinning. */
 const TURNS_MAX = 2000
+/** As in `replica/driver.ts`. */
+const LATER_MS = 2
 /** Requests of one process; the numbers of the next begin behind. */
 const SEQS_PER_LIFE = 1_000_000
 
@@ -64,6 +66,7 @@ export class SimMember implements WatchedMember {
   #scheduled = false
   #running = false
   #wanted = false
+  #owes = false
   #nextGeneration = 0
 
   constructor(parts: SimMemberParts) {
@@ -127,6 +130,7 @@ export class SimMember implements WatchedMember {
       log: this.#parts.log,
       firstSeq: this.#lives * SEQS_PER_LIFE + 1,
       wake: () => this.#wake(),
+      later: () => this.#later(),
     })
     this.#planTick(random.between(0, TICK_MS))
     this.#wake()
@@ -142,6 +146,7 @@ export class SimMember implements WatchedMember {
     this.#deferred = []
     this.#scheduled = false
     this.#running = false
+    this.#owes = false
     this.#parts.judge.crashed(this)
     return this.disk.crash()
   }
@@ -192,6 +197,19 @@ export class SimMember implements WatchedMember {
         this.#scheduled = false
         this.#running = true
         this.#turns(replica)
+      })
+    })
+  }
+
+  #later(): void {
+    if (this.#owes) return
+    this.#owes = true
+    const life = this.#life
+    this.#parts.timeline.in(LATER_MS, () => {
+      if (this.#life !== life) return
+      this.when((replica) => {
+        this.#owes = false
+        replica.tellCommit()
       })
     })
   }

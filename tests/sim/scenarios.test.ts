@@ -168,6 +168,29 @@ describe('writes', () => {
     await end(world)
   })
 
+  test('a proposal that arrives in a later term is not taken: its origin has proposed it again', async () => {
+    for (let seed = 1; seed <= 10; seed++) {
+      const world = await calmWorld(seed, 3, { requestMsMax: 5000 })
+      const { leader, followers } = roles(world)
+      const [origin, other] = followers
+      if (origin === undefined || other === undefined) return
+      await world.run(100)
+      const calm = { ...world.network.odds, reorders: true }
+      world.network.odds = { ...calm, delayMsMin: 1500, delayMsMax: 1500 }
+      const asked = world.ask(origin, setCommand('/a', 'once'))
+      await world.run(1)
+      world.network.odds = calm
+      // The leader is deposed and, half the time, elected again before the message reaches it.
+      leader.replica?.handOver()
+      await world.mustReach('no hand-over', () => world.leader() !== undefined && world.leader() !== leader, SOON_MS)
+      await world.mustReach('no answer', () => asked.answer !== undefined, SOON_MS)
+      world.pause(world.leader() ?? other)
+      await world.run(1500 - ELECTION_MS)
+      await end(world)
+      expect(asked.answer).toMatchObject({ ok: true })
+    }
+  })
+
   test('past its limit a member refuses at once, and nothing of it is applied', async () => {
     const world = await calmWorld(SEED, 3, { requestsMax: 4 })
     const { followers } = roles(world)
