@@ -86,13 +86,8 @@ export class Replica implements PeerEvents {
     this.#applier = new Applier({ id, waiters, expirer: this.#expirer, keeper, appliedTerm: store.appliedTerm })
     this.#logRows = new LogRows(restored)
     this.#polledMs = clock.monotonicMs()
-    this.#leader = new LeaderView({
-      id,
-      clock,
-      log,
-      clockAheadMsMax: settings.awayMsMax,
-      term: restored.hardState.term,
-    })
+    const { term } = restored.hardState
+    this.#leader = new LeaderView({ id, clock, log, clockAheadMsMax: settings.awayMsMax, term })
     // Nobody else could lead: there is no reason to wait out an election timeout.
     if (restored.membership.voters.length === 1) this.#raft.campaign()
   }
