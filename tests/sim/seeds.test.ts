@@ -8,11 +8,13 @@ import { randomInt } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import { type RunCounts, runSeed } from './soak.ts'
 
-/** Each once found a fault; the scenario or test that pins it is named. */
+/**
+ * Each finds its fault again when the fix is undone. What a seed means changes with what is drawn from it (faults.ts,
+ * settings.ts); after such a change find new ones, or leave the fault to its scenario.
+ */
 const ONCE_FAILED: readonly (readonly [seed: number, found: string])[] = [
-  [92, 'a dropped quorum read was asked for again in the same turn, for ever'],
-  [80, 'a follower kept the clock of an earlier leader, ahead of the present one'],
-  [175, 'a leader elected again went on from its old clock: a key fell due early'],
+  [23, 'a dropped quorum read was asked for again in the same turn, for ever'],
+  [518, 'a leader elected again went on from its old clock: keys fell due early'],
 ]
 
 const ONE = process.env['SIM_SEED']

@@ -3,8 +3,11 @@
  *
  * A model of its own: the values of each file after each entry, made from events alone.
  */
+import { ErrorCode } from '../../../src/api.ts'
+import type { CompareAndDeleteCommand, CompareAndSwapCommand } from '../../../src/store/command.ts'
 import type { Event } from '../../../src/store/event.ts'
 import type { NodeView } from '../../../src/store/node.ts'
+import type { Outcome } from '../../../src/store/outcome.ts'
 import type { Applied, Checker, QuorumRead } from '../checker.ts'
 import { wrong } from '../failure.ts'
 
@@ -18,8 +21,10 @@ export class KeysChecker implements Checker {
   readonly name = 'keys'
   readonly #versions = new Map<string, Version[]>()
 
-  applied({ entry, outcome, events, first }: Applied): void {
+  applied({ entry, command, outcome, events, first }: Applied): void {
     if (!first) return
+    if (command !== undefined && 'prevValue' in command && outcome !== undefined)
+      this.#checkComparison(command, outcome)
     for (const event of events) this.#change(event, entry.index)
     if (outcome?.ok === true && outcome.event.refresh) this.#change(outcome.event, entry.index)
   }
@@ -31,6 +36,19 @@ export class KeysChecker implements Checker {
     if (found?.value !== wanted?.value || found?.modifiedIndex !== wanted?.modifiedIndex) {
       throw wrong(
         `${member.name} reads ${path}=${found?.value} (${found?.modifiedIndex}) at ${store.appliedIndex}; the log says ${wanted?.value} (${wanted?.modifiedIndex})`,
+      )
+    }
+  }
+
+  /** A swap or a deletion on condition has one winner: who named what was there (K4 and K8). */
+  #checkComparison(command: CompareAndSwapCommand | CompareAndDeleteCommand, outcome: Outcome): void {
+    const before = this.#versions.get(command.path)?.at(-1)?.node
+    const indexHolds = command.prevIndex === 0 || command.prevIndex === before?.modifiedIndex
+    const valueHolds = command.prevValue === '' || command.prevValue === before?.value
+    const isRefused = !outcome.ok && outcome.code === ErrorCode.compareFailed
+    if (before === undefined ? outcome.ok : isRefused === (indexHolds && valueHolds)) {
+      throw wrong(
+        `${command.kind} of ${command.path} ${outcome.ok ? 'took place' : 'was refused'} against the comparison`,
       )
     }
   }
