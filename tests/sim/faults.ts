@@ -143,7 +143,7 @@ export class Nemesis {
     world.note('healed')
     world.network.odds = CALM_NETWORK
     world.snapshots.odds = CALM_SNAPSHOTS
-    world.network.mendAll()
+    world.network.renew()
     world.diskSpeeds.fill(FAST_DISK)
     const down = this.#plan.minorityStaysDown ? Math.ceil(world.members.length / 2) - 1 : 0
     const first = this.#random.below(world.members.length)

@@ -78,6 +78,11 @@ export class SimNetwork {
     for (const link of this.#links.values()) link.isCut = false
   }
 
+  /** Breaks every stream: what is on its way is lost, and what follows does not wait behind it. */
+  renew(): void {
+    this.#links.clear()
+  }
+
   isCut(from: MemberId, to: MemberId): boolean {
     return this.#link(from, to).isCut
   }
@@ -126,7 +131,8 @@ export class SimNetwork {
     }
     const life = this.#ends.lifeOf(to)
     this.#timeline.in(atMs - nowMs, () => {
-      if (link.isCut || this.#ends.lifeOf(to) !== life) this.#drop(from, to)
+      const isBroken = this.#link(from, to) !== link
+      if (isBroken || link.isCut || this.#ends.lifeOf(to) !== life) this.#drop(from, to)
       else this.#ends.deliver(to, frame)
     })
   }
