@@ -10,6 +10,13 @@ export interface HttpLimits {
   readonly bodiesBytesMax: number
   /** Bytes of a request's line and headers. More: 431, and the connection closes. `node:http`. */
   readonly headBytesMax: number
+  /**
+   * Bytes of a key in UTF-8, and names in it; for a POST with the name that it will make. More: error 300. Each directory on
+   * the way to a key has a record and a row of its own with its whole path, so what a key costs grows with its depth times
+   * its length. `keys/key-limits.ts`.
+   */
+  readonly keyBytesMax: number
+  readonly keySegmentsMax: number
   /** Open connections of one listener. One more is closed at once. `node:http`. */
   readonly connectionsMax: number
   /** Watches waiting or streaming. One more: error 300. `keys/watch.ts`. */
@@ -39,6 +46,8 @@ export const HTTP_LIMITS: HttpLimits = {
   bodyBytesMax: 10 * 1024 * 1024,
   bodiesBytesMax: 256 * 1024 * 1024,
   headBytesMax: 64 * 1024,
+  keyBytesMax: 4096,
+  keySegmentsMax: 256,
   connectionsMax: 20_000,
   watchersMax: 100_000,
   inFlightMax: 20_000,

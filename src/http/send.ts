@@ -7,13 +7,12 @@
 import type { ServerResponse } from 'node:http'
 import type { HeaderPairs } from './cors.ts'
 import { httpDate } from './date.ts'
+import { HTTP_LIMITS } from './limits.ts'
 
 /** Longest body sent with its length; longer ones are chunked, as etcd does it. Bytes. */
 export const LENGTH_BYTES_MAX = 2048
 /** Bodies that a kernel's buffers may not swallow. Bytes. */
 const LARGE_BYTES = 64 * 1024
-/** For how long a client may leave such a body unread. Milliseconds. */
-const UNREAD_MS_MAX = 120_000
 /** For how long the rest of a refused body is received. Milliseconds. */
 const LINGER_MS = 5_000
 
@@ -24,6 +23,7 @@ const LINGER_MS = 5_000
  * @param pairs Flat pairs that go next; without date, length and connection.
  * @param body Text; UTF-8 on the wire. Not sent on HEAD, but measured.
  * @param tail Flat pairs that go after the length: where etcd lets its library guess the type, it stands there.
+ * @param stallMsMax For how long the client may leave a large body unread. Milliseconds.
  */
 export function send(
   response: ServerResponse,
@@ -32,6 +32,7 @@ export function send(
   pairs: HeaderPairs,
   body: string,
   tail: HeaderPairs = [],
+  stallMsMax = HTTP_LIMITS.stallMsMax,
 ): void {
   if (response.destroyed) return
   const bytes = Buffer.byteLength(body)
@@ -43,14 +44,14 @@ export function send(
   beforeHead(response)
   response.writeHead(status, headers)
   response.end(body, bytes === body.length ? 'latin1' : 'utf8')
-  if (bytes > LARGE_BYTES) closeIfUnread(response)
+  if (bytes > LARGE_BYTES) closeIfUnread(response, stallMsMax)
 }
 
-/** Closes the connection of a client that leaves a large answer unread. */
-function closeIfUnread(response: ServerResponse): void {
+/** Closes the connection of a client that leaves the end of a large answer unread. Call after `end`. */
+export function closeIfUnread(response: ServerResponse, stallMsMax: number): void {
   const { socket } = response
   if (socket === null || socket.writableLength === 0) return
-  const timer = setTimeout(() => socket.destroy(), UNREAD_MS_MAX)
+  const timer = setTimeout(() => socket.destroy(), stallMsMax)
   const settle = (): void => {
     clearTimeout(timer)
     socket.off('drain', settle)

@@ -1,6 +1,7 @@
 /** Connections: how requests come, what bounds them, how they end. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { HttpLimits } from '../../src/http/limits.ts'
+import { Metrics } from '../../src/metrics.ts'
 import { eventually } from '../support/eventually.ts'
 import { FakeMember } from '../support/fake-member.ts'
 import { type HttpMember, requestText, startHttp } from '../support/http-member.ts'
@@ -79,6 +80,16 @@ describe('requests', () => {
     connection.send(requestText('PUT', '/v2/keys/k?value=query', 'value=x', ['Content-Type: text/plain']))
     expect(parseAnswer(await connection.answer()).status).toBe(201)
     expect(value('/k')).toBe('query')
+  })
+
+  test.each(['PUT', 'POST'])('of %s that announce a form and then no body are answered', async (method) => {
+    const connection = await http.connect()
+    connection.send(
+      `${method} /v2/keys/k?value=1 HTTP/1.1\r\nHost: a\r\nContent-Type: application/x-www-form-urlencoded\r\n\r\n`,
+    )
+    const answer = parseAnswer(await connection.answer())
+    expect(answer.status).toBe(201)
+    expect(JSON.parse(answer.body).node.value).toBe('1')
   })
 
   test('of HTTP/1.0 are answered, and the connection closes unless they ask for more', async () => {
@@ -176,6 +187,32 @@ describe('a limit', () => {
     )
   })
 
+  test.each(['GET', 'HEAD', 'PUT', 'POST', 'DELETE'])('of a key, its length and its depth: %s', async (method) => {
+    await restart({ keyBytesMax: 100, keySegmentsMax: 20 })
+    const added = method === 'POST' ? { bytes: 21, segments: 1 } : { bytes: 0, segments: 0 }
+    const form = method.startsWith('P') ? 'value=x' : undefined
+    const long = `/${'é'.repeat(10)}${'k'.repeat(79 - added.bytes)}`
+    const deep = '/d'.repeat(20 - added.segments)
+    for (const [key, limit] of [
+      [encodeURI(long), 'keyBytesMax'],
+      [deep, 'keySegmentsMax'],
+    ]) {
+      for (const slash of ['', '/'])
+        expect((await http.ask(method, `/v2/keys${key}${slash}`, form)).status).not.toBe(500)
+      const connection = await http.connect()
+      connection.send(requestText(method, `/v2/keys${key}${limit === 'keyBytesMax' ? 'k' : '/d'}`, form))
+      const refused = parseAnswer(await connection.answer(method === 'HEAD'))
+      expect(refused.status).toBe(500)
+      if (method !== 'HEAD') {
+        expect(JSON.parse(refused.body)).toMatchObject({
+          errorCode: 300,
+          cause: expect.stringContaining(String(limit)),
+        })
+      }
+      expect(parseAnswer(await connection.send(requestText('GET', '/version')).answer()).status).toBe(200)
+    }
+  })
+
   test('of head bytes: 431, and the end', async () => {
     await restart({ headBytesMax: 4096 })
     const connection = await http.connect()
@@ -225,6 +262,40 @@ describe('a limit', () => {
     expect(parseAnswer(await idle.send(requestText('GET', '/version')).answer()).status).toBe(200)
     expect(value('/k')).toBeUndefined()
   })
+})
+
+test('answers are counted, refused ones as failures', async () => {
+  await http.close()
+  const metrics = new Metrics()
+  const limits = { inFlightMax: 1, listingsMax: 0, keySegmentsMax: 2, bodyBytesMax: 20 }
+  http = await startHttp({ metrics, limits })
+  await http.ask('PUT', '/v2/keys/k', 'value=x')
+  await http.ask('GET', '/v2/keys/k')
+  await http.ask('GET', '/v2/keys/')
+  await http.ask('GET', '/v2/keys/a/b/c')
+  await http.ask('GET', '/v2/keys/k?sorted=maybe')
+  await http.ask('DELETE', '/v2/keys/none')
+  await http.ask('POST', '/v2/keys/k', 'value='.padEnd(30, 'x'))
+  http.member.holds = true
+  const waiting = await http.connect()
+  waiting.send(requestText('PUT', '/v2/keys/k', 'value=x'))
+  await eventually('a write to wait', () => http.member.held.length === 1)
+  await http.ask('PUT', '/v2/keys/k', 'value=x')
+  await http.ask('GET', '/v2/keys/k?quorum=true')
+  const lines = (await metrics.text()).split('\n').filter((line) => /^etcd_http_(received|failed)_total/.test(line))
+  expect(lines.sort()).toEqual([
+    'etcd_http_failed_total{method="DELETE",code="404"} 1',
+    'etcd_http_failed_total{method="GET",code="400"} 1',
+    'etcd_http_failed_total{method="GET",code="500"} 2',
+    'etcd_http_failed_total{method="POST",code="400"} 1',
+    'etcd_http_failed_total{method="PUT",code="500"} 1',
+    'etcd_http_failed_total{method="QGET",code="500"} 1',
+    'etcd_http_received_total{method="DELETE"} 1',
+    'etcd_http_received_total{method="GET"} 4',
+    'etcd_http_received_total{method="POST"} 1',
+    'etcd_http_received_total{method="PUT"} 2',
+    'etcd_http_received_total{method="QGET"} 1',
+  ])
 })
 
 describe('a client that goes away', () => {

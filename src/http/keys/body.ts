@@ -68,6 +68,10 @@ export function readBody(
     giveBack()
     done(result)
   }
+  if (!hasBody(request)) {
+    done('')
+    return
+  }
   if (length > bytesMax) {
     request.resume()
     done(TOO_LARGE)
@@ -99,11 +103,16 @@ export function readBody(
 
 /** Receives a body, if there is one, throws it away, and calls `done` at its end: half a request is no request. */
 export function discardBody(request: IncomingMessage, done: () => void): void {
-  const length = request.headers['content-length']
-  if ((length === undefined || length === '0') && request.headers['transfer-encoding'] === undefined) {
+  if (!hasBody(request)) {
     done()
     return
   }
   request.on('end', done)
   request.resume()
+}
+
+/** Whether a body follows. One that is not announced has no end to wait for: `optimizeEmptyRequests` (server.ts). */
+function hasBody(request: IncomingMessage): boolean {
+  const length = request.headers['content-length']
+  return (length !== undefined && length !== '0') || request.headers['transfer-encoding'] !== undefined
 }

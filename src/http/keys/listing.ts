@@ -9,10 +9,12 @@ import type { Listing } from '../../store/listing.ts'
 import { sortListing, takeListing } from '../../store/listing.ts'
 import type { Node } from '../../store/node.ts'
 import type { HeaderPairs } from '../cors.ts'
-import { LENGTH_BYTES_MAX, send, sendHead } from '../send.ts'
+import { closeIfUnread, LENGTH_BYTES_MAX, send, sendHead } from '../send.ts'
 import { closeNode, openTreeNode } from './json.ts'
 import type { Slices } from './slices.ts'
 
+/** A directory of so many children is listed in well under a millisecond. */
+const SMALL_NODES_MAX = 1000
 /** Nodes rendered between two looks at the clock. */
 const NODES_PER_LOOK = 64
 /** Characters gathered before they are handed to the socket. */
@@ -28,7 +30,17 @@ export interface ListingRequest {
   readonly pairs: HeaderPairs
 }
 
-/** Answers with a listing. The references are taken before this returns; `done` is called once, when nothing is left to do. */
+/** Whether references to what is listed are taken in next to no time. Others are taken one directory a pass. */
+export function isSmallListing(directory: Node, recursive: boolean): boolean {
+  const { children } = directory
+  if (children === undefined || children.size > SMALL_NODES_MAX) return false
+  return !recursive || children.directories === undefined
+}
+
+/**
+ * Answers with a listing. The references are taken before this returns; so is a first slice of the text when the listing is
+ * small. `done` is called once, when nothing is left to do.
+ */
 export function sendListing(
   response: ServerResponse,
   request: ListingRequest,
@@ -44,7 +56,7 @@ export function sendListing(
 
   const write = (text: string, last: boolean): boolean => {
     if (!started && (last || isHead)) {
-      if (last) send(response, 200, request.cors, request.pairs, text)
+      if (last) send(response, 200, request.cors, request.pairs, text, [], stallMsMax)
       else {
         sendHead(response, 200, request.cors, request.pairs)
         response.end()
@@ -55,7 +67,10 @@ export function sendListing(
     if (!started) sendHead(response, 200, request.cors, request.pairs)
     started = true
     const drained = response.write(Buffer.from(text))
-    if (last) response.end()
+    if (last) {
+      response.end()
+      closeIfUnread(response, stallMsMax)
+    }
     return drained
   }
 
@@ -110,7 +125,7 @@ export function sendListing(
     return over
   }
 
-  if (!slices.first(work)) slices.add(run)
+  if (!isSmallListing(request.directory, request.recursive) || !slices.first(work)) slices.add(run)
   else if (waiting) proceed()
 }
 

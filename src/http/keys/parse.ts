@@ -46,8 +46,6 @@ export type KeysMethod = 'GET' | 'HEAD' | 'PUT' | 'POST' | 'DELETE'
 
 /** What a request without query and body is made of; nobody writes to it. */
 const EMPTY: Form = Object.freeze(emptyForm())
-/** Before this wall time, set and create take an expiration for "never" (API page, 4.10). */
-const EXPIRATION_MIN_MS = Date.UTC(2000, 0, 1)
 /** Above this many seconds the arithmetic could leave what 64 bits of nanoseconds hold. */
 const TTL_SIMPLE_MAX_S = 4_000_000_000
 const UINT64_MAX = 2n ** 64n - 1n
@@ -136,12 +134,12 @@ function putCommand(path: string, form: Form, prevIndex: PrevIndex, ttl: Ttl | u
   }
   if (prevExist === true) return { kind: 'update', path, value, ttl, refresh }
   if (prevExist === false) return createCommand(path, form, ttl, false)
-  return { kind: 'set', path, value, dir: parseBool(form.dir) === true, ttl: unlessLongPast(ttl), refresh }
+  return { kind: 'set', path, value, dir: parseBool(form.dir) === true, ttl, refresh }
 }
 
 function createCommand(path: string, form: Form, ttl: Ttl | undefined, inOrder: boolean): Command {
   const value = ownString(form.value ?? '')
-  return { kind: 'create', path, value, dir: parseBool(form.dir) === true, ttl: unlessLongPast(ttl), inOrder }
+  return { kind: 'create', path, value, dir: parseBool(form.dir) === true, ttl, inOrder }
 }
 
 function deleteCommand(path: string, form: Form, prevIndex: PrevIndex): Command {
@@ -149,10 +147,6 @@ function deleteCommand(path: string, form: Form, prevIndex: PrevIndex): Command 
     return { kind: 'compareAndDelete', path, prevIndex, prevValue: ownString(form.prevValue ?? '') }
   }
   return { kind: 'delete', path, dir: parseBool(form.dir) === true, recursive: parseBool(form.recursive) === true }
-}
-
-function unlessLongPast(ttl: Ttl | undefined): Ttl | undefined {
-  return ttl !== undefined && ttl.expirationMs < EXPIRATION_MIN_MS ? undefined : ttl
 }
 
 /** etcd keeps an expiration as signed 64-bit nanoseconds, and lets huge ttls wrap around. */

@@ -18,7 +18,8 @@ import type { MemberPort, WriteAnswer } from '../ports.ts'
 import { send, sendNotAllowed } from '../send.ts'
 import { BodyBudget, type BodyFault, discardBody, readBody } from './body.ts'
 import { renderEvent, renderNode } from './json.ts'
-import { sendListing } from './listing.ts'
+import { exceededKeyLimit } from './key-limits.ts'
+import { isSmallListing, sendListing } from './listing.ts'
 import {
   type Invalid,
   invalid,
@@ -87,9 +88,12 @@ export class KeysRoutes {
     switch (method) {
       case 'GET':
       case 'HEAD':
-      case 'DELETE':
-        this.#serve(response, method, target, '', cors)
+      case 'DELETE': {
+        const limit = exceededKeyLimit(method, target.path, this.#limits)
+        if (limit === undefined) this.#serve(response, method, target, '', cors)
+        else this.#refuseOverloaded(response, method, cors, limit)
         return
+      }
       case 'PUT':
       case 'POST': {
         const coding = request.headers['transfer-encoding']
@@ -98,17 +102,22 @@ export class KeysRoutes {
           response.destroy()
           return
         }
+        const limit = exceededKeyLimit(method, target.path, this.#limits)
+        if (limit !== undefined) {
+          discardBody(request, () => this.#refuseOverloaded(response, method, cors, limit))
+          return
+        }
         const type = bodyType(request.headers['content-type'] ?? '')
         if (type === 'form') {
           readBody(request, this.#limits.bodyBytesMax, this.#budget, (body) => {
-            if (typeof body !== 'string') this.#refuseBody(response, body, cors)
+            if (typeof body !== 'string') this.#refuseBody(response, method, cors, body)
             else this.#serve(response, method, target, body, cors)
           })
           return
         }
         discardBody(request, () => {
           if (type === 'other') this.#serve(response, method, target, '', cors)
-          else this.#refuse(response, cors, invalid(ErrorCode.invalidForm, type.fault))
+          else this.#refuse(response, method, cors, invalid(ErrorCode.invalidForm, type.fault))
         })
         return
       }
@@ -134,7 +143,7 @@ export class KeysRoutes {
         this.#watches.start(response, cors, request)
         return
       case 'invalid':
-        this.#refuse(response, cors, request)
+        this.#refuse(response, method, cors, request)
     }
   }
 
@@ -148,33 +157,68 @@ export class KeysRoutes {
       this.#meter.failed(method, response.statusCode)
       return
     }
-    store.countGet(true)
-    const pairs = successPairs(member, store.storeIndex)
     if (found.dir) {
-      this.#list(response, cors, request, found, pairs)
-    } else {
-      const node = renderNode(found, found.deadlineMs === 0 ? 0 : member.clockNowMs())
-      send(response, 200, cors, pairs, `{"action":"get","node":${node}}\n`)
+      if (isSmallListing(found, request.recursive)) this.#list(response, cors, request, found, method, startMs)
+      else this.#listInTurn(response, cors, request, method, startMs)
+      return
     }
+    store.countGet(true)
+    const node = renderNode(found, found.deadlineMs === 0 ? 0 : member.clockNowMs())
+    send(response, 200, cors, successPairs(member, store.storeIndex), `{"action":"get","node":${node}}\n`)
     this.#meter.succeeded(method, performance.now() - startMs)
   }
 
-  #list(response: ServerResponse, cors: HeaderPairs, request: ReadRequest, directory: Node, pairs: HeaderPairs): void {
-    if (this.#listings >= this.#limits.listingsMax) {
-      sendOverloaded(response, this.#member, cors, 'listingsMax')
-      return
-    }
-    this.#listings += 1
-    const { recursive, sorted } = request
-    const clockMs = this.#member.clockNowMs()
-    const listing = { directory, recursive, sorted, clockMs, cors, pairs }
-    sendListing(response, listing, this.#slices, this.#limits.stallMsMax, () => {
+  /** Waits for a pass of the loop that has no other large listing to begin, and answers with what is there then. */
+  #listInTurn(
+    response: ServerResponse,
+    cors: HeaderPairs,
+    request: ReadRequest,
+    method: string,
+    startMs: number,
+  ): void {
+    if (!this.#admitListing(response, cors, method)) return
+    this.#slices.add(() => {
       this.#listings -= 1
+      if (response.destroyed) return true
+      const found = this.#member.store.tree.get(request.path)
+      if (!('ok' in found) && found.dir) this.#list(response, cors, request, found, method, startMs)
+      else this.#read(response, cors, request, method, startMs)
+      return true
     })
   }
 
+  #list(
+    response: ServerResponse,
+    cors: HeaderPairs,
+    request: ReadRequest,
+    directory: Node,
+    method: string,
+    startMs: number,
+  ): void {
+    if (!this.#admitListing(response, cors, method)) return
+    const member = this.#member
+    member.store.countGet(true)
+    const { recursive, sorted } = request
+    const pairs = successPairs(member, member.store.storeIndex)
+    const listing = { directory, recursive, sorted, clockMs: member.clockNowMs(), cors, pairs }
+    sendListing(response, listing, this.#slices, this.#limits.stallMsMax, () => {
+      this.#listings -= 1
+      if (!response.destroyed) this.#meter.succeeded(method, performance.now() - startMs)
+    })
+  }
+
+  /** Takes a place among the listings; false: there was none, and the request has been refused. */
+  #admitListing(response: ServerResponse, cors: HeaderPairs, method: string): boolean {
+    if (this.#listings >= this.#limits.listingsMax) {
+      this.#refuseOverloaded(response, method, cors, 'listingsMax')
+      return false
+    }
+    this.#listings += 1
+    return true
+  }
+
   #readWithQuorum(response: ServerResponse, cors: HeaderPairs, request: ReadRequest, startMs: number): void {
-    if (!this.#admit(response, cors)) return
+    if (!this.#admit(response, 'QGET', cors)) return
     this.#member.quorumRead((refusal) => {
       this.#inFlight -= 1
       if (refusal === undefined) {
@@ -187,7 +231,7 @@ export class KeysRoutes {
   }
 
   #write(response: ServerResponse, cors: HeaderPairs, request: WriteRequest, method: string, startMs: number): void {
-    if (!this.#admit(response, cors)) return
+    if (!this.#admit(response, method, cors)) return
     this.#member.write(request.command, (answer) => {
       this.#inFlight -= 1
       if (this.#ending) response.shouldKeepAlive = false
@@ -211,22 +255,30 @@ export class KeysRoutes {
     }
   }
 
-  #admit(response: ServerResponse, cors: HeaderPairs): boolean {
+  /** Takes a place among what waits for its answer; false: there was none, and the request has been refused. */
+  #admit(response: ServerResponse, method: string, cors: HeaderPairs): boolean {
     if (this.#inFlight >= this.#limits.inFlightMax) {
-      sendOverloaded(response, this.#member, cors, 'inFlightMax')
+      this.#refuseOverloaded(response, method, cors, 'inFlightMax')
       return false
     }
     this.#inFlight += 1
     return true
   }
 
-  #refuse(response: ServerResponse, cors: HeaderPairs, request: Invalid): void {
+  #refuse(response: ServerResponse, method: string, cors: HeaderPairs, request: Invalid): void {
     sendError(response, this.#member, cors, request.code, request.cause, 0)
+    this.#meter.failed(method, response.statusCode)
   }
 
-  #refuseBody(response: ServerResponse, fault: BodyFault, cors: HeaderPairs): void {
+  #refuseOverloaded(response: ServerResponse, method: string, cors: HeaderPairs, limit: keyof HttpLimits): void {
+    sendOverloaded(response, this.#member, cors, limit)
+    this.#meter.failed(method, response.statusCode)
+  }
+
+  #refuseBody(response: ServerResponse, method: string, cors: HeaderPairs, fault: BodyFault): void {
     const tooLarge = fault.limit === 'bodyBytesMax'
     const code = tooLarge ? ErrorCode.invalidForm : ErrorCode.raftInternal
     sendErrorEarly(response, this.#member, cors, code, tooLarge ? 'http: POST too large' : overloadCause(fault.limit))
+    this.#meter.failed(method, response.statusCode)
   }
 }

@@ -1,7 +1,8 @@
 /**
  * Long pieces of work, a slice at a time.
  *
- * Owns: that all of them together hold the loop for one slice per pass, in turns, however many there are.
+ * Owns: that all of them together hold the loop for one slice per pass, in turns, however many there are; and those that may
+ * begin at once for another.
  */
 
 /** Works until `pause` says that the slice is over. Returns true when all is done. */
@@ -12,6 +13,8 @@ export class Slices {
   readonly #sliceMsMax: number
   readonly #queue: SlicedWork[] = []
   #scheduled = false
+  /** What `first` has taken of this pass. Milliseconds. */
+  #spentMs = 0
 
   constructor(sliceMsMax: number) {
     this.#sliceMsMax = sliceMsMax
@@ -23,24 +26,33 @@ export class Slices {
     this.#schedule()
   }
 
-  /** Does a first slice at once; true when that was all. Otherwise call `add` to go on. */
+  /**
+   * Does a first slice at once, if others have left some of it in this pass; true when that was all. Otherwise call `add` to
+   * go on, or to begin.
+   */
   first(work: SlicedWork): boolean {
-    return work(this.#pause())
+    const leftMs = this.#sliceMsMax - this.#spentMs
+    if (leftMs <= 0) return false
+    const startMs = performance.now()
+    const over = work(pauseAt(startMs + leftMs))
+    this.#spentMs += performance.now() - startMs
+    this.#schedule()
+    return over
   }
 
   #schedule(): void {
-    if (this.#scheduled || this.#queue.length === 0) return
+    if (this.#scheduled || (this.#queue.length === 0 && this.#spentMs === 0)) return
     this.#scheduled = true
     setImmediate(() => {
       this.#scheduled = false
+      this.#spentMs = 0
       const work = this.#queue.shift()
-      if (work !== undefined && !work(this.#pause())) this.#queue.push(work)
+      if (work !== undefined && !work(pauseAt(performance.now() + this.#sliceMsMax))) this.#queue.push(work)
       this.#schedule()
     })
   }
+}
 
-  #pause(): () => boolean {
-    const endMs = performance.now() + this.#sliceMsMax
-    return () => performance.now() >= endMs
-  }
+function pauseAt(endMs: number): () => boolean {
+  return () => performance.now() >= endMs
 }

@@ -1,5 +1,6 @@
 /** Large listings: in slices, with patience for others and for the socket. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import type { Node } from '../../../src/store/node.ts'
 import { eventually } from '../../support/eventually.ts'
 import { type HttpMember, requestText, startHttp } from '../../support/http-member.ts'
 import { parseAnswer } from '../../support/raw-http.ts'
@@ -95,5 +96,56 @@ describe('a large listing', () => {
       const answers = await Promise.all([http.ask('GET', '/v2/keys/all'), http.ask('GET', '/v2/keys/all')])
       return answers.every(({ status }) => status === 200)
     })
+  })
+
+  test('begins in a pass of the loop of its own, however many are asked for at once', async () => {
+    await http.close()
+    http = await startHttp()
+    for (let key = 0; key < 2000; key++) put(`/flat/k${key}`, 'v')
+    const { children } = http.member.store.tree.find('/flat') as Node
+    let pass = 0
+    const count = (): void => {
+      pass += 1
+      immediate = setImmediate(count)
+    }
+    let immediate = setImmediate(count)
+    const takes: number[] = []
+    const values = children?.values.bind(children) as () => MapIterator<Node>
+    Object.assign(children as object, {
+      values: () => {
+        takes.push(pass)
+        return values()
+      },
+    })
+    const connection = await http.connect()
+    connection.send(requestText('GET', '/v2/keys/flat').repeat(8))
+    for (let n = 0; n < 8; n++) expect(parseAnswer(await connection.answer()).status).toBe(200)
+    clearImmediate(immediate)
+    expect(new Set(takes).size).toBe(8)
+  })
+
+  test('that waits for its turn answers with what is there then', async () => {
+    const get = requestText('GET', '/v2/keys/all?recursive=true')
+    const remove = requestText('DELETE', '/v2/keys/all?recursive=true')
+    const connection = await http.connect()
+    connection.send(get + remove)
+    expect(parseAnswer(await connection.answer()).status).toBe(404)
+    await connection.answer()
+    put('/all/sub/k', 'v')
+    connection.send(get + remove + requestText('PUT', '/v2/keys/all', 'value=file'))
+    expect(parseAnswer(await connection.answer()).body).toContain('"value":"file"')
+  })
+
+  test('whose last piece is not read is given up too', async () => {
+    await http.close()
+    http = await startHttp({ limits: { stallMsMax: 200, connectionsMax: 1 } })
+    for (let key = 0; key < 64; key++) put(`/tail/k${key}`, 'v'.repeat(5000))
+    put('/tail/last', 'v'.repeat(20_000_000))
+    const connection = await http.connect()
+    connection.socket.pause()
+    connection.send(requestText('GET', '/v2/keys/tail'))
+    await eventually('room', async () => (await http.ask('GET', '/version')).status === 200)
+    connection.socket.resume()
+    expect(await connection.untilClosed()).not.toMatch(/\r\n0\r\n\r\n$/)
   })
 })
