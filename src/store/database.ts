@@ -36,7 +36,7 @@ export class Database implements Disk {
   /** Rows that wait for a synced batch. */
   #waiting: LevelBatch | undefined
   #waitingBytes = 0
-  /** Settles when every write so far has. */
+  /** Settles when every write so far has; rejects for good once one has failed. */
   #written: Promise<void> = Promise.resolve()
 
   private constructor(db: LevelDb) {
@@ -130,12 +130,12 @@ export class Database implements Disk {
     if (batch === undefined) return this.#written
     this.#waiting = undefined
     this.#waitingBytes = 0
-    const before = this.#written
-    const writing = batch.write({ sync: true }).then(
-      () => before,
-      (error: unknown) => {
+    // LevelDB's binding writes on a pool of threads: two batches under way at once may take effect in either order. One that
+    // failed fails all behind it, so that nothing is kept beyond a gap.
+    const writing = this.#written.then(() =>
+      batch.write({ sync: true }).catch((error: unknown) => {
         throw diskFailed('write to', error)
-      },
+      }),
     )
     this.#written = writing
     // Whoever asked hears of a failure; the chain itself must not count as unhandled.

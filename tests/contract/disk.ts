@@ -82,6 +82,17 @@ export function diskContract(name: string, open: OpenDisk): void {
       ])
     })
 
+    test('keeps batches in the order of the calls, also when a range is cleared meanwhile', async () => {
+      const disk = await open()
+      for (let round = 0; round < 300; round++) {
+        void disk.write([put('xa', 'old')], false)
+        const cleared = disk.clearRange(...range('xp', 'xq'))
+        await disk.write([put('xa', `new ${round}`)], true)
+        await cleared
+        expect(await show(disk)).toEqual([`xa=new ${round}`])
+      }
+    })
+
     test('shows unsynced rows after an empty synced write', async () => {
       const disk = await open()
       await disk.write([put('xa', '1')], false)
