@@ -9,7 +9,8 @@
  *
  * A proposal is an entry whose term and stamp are 0. The index is not sent: an append names the index before its first.
  */
-import type { Entry, EntryKind, MemberId, Proposal } from '../raft/types.ts'
+import { crc32 } from 'node:zlib'
+import { type Entry, EntryKind, type MemberId, type Proposal } from '../raft/types.ts'
 import { BadMessageError } from './errors.ts'
 
 const HEAD_BYTES = 35
@@ -101,6 +102,8 @@ export function decodeProposals(bytes: Buffer, count: number, origins: readonly 
   const proposals: Proposal[] = []
   for (let i = 0; i < count; i++) {
     reader.next()
+    // This version's replica applies nothing else, on any member: a log that holds it could never be applied again.
+    if (reader.kind !== EntryKind.command) throw new BadMessageError('proposal.kind', reader.kind, 'a command')
     if (reader.term !== 0) throw new BadMessageError('proposal.term', reader.term, '0')
     if (reader.stampMs !== 0) throw new BadMessageError('proposal.stampMs', reader.stampMs, '0')
     proposals.push({
@@ -156,13 +159,17 @@ class SectionReader {
     if (length > this.#bytes.length - start) {
       throw new BadMessageError('entry.data', `${length} bytes`, `at most ${this.#bytes.length - start} bytes`)
     }
+    const data = this.#bytes.subarray(start, start + length)
+    const checksum = view.getUint32(at + 27, true)
+    // Here, and not only where it is applied: what was damaged on its way must not get into anybody's log.
+    if (crc32(data) !== checksum) throw new BadMessageError('entry.checksum', checksum, 'that of the data')
     this.kind = kind as EntryKind
     this.origin = origin
     this.term = view.getFloat64(at + 3, true)
     this.stampMs = view.getFloat64(at + 11, true)
     this.seq = seq
-    this.checksum = view.getUint32(at + 27, true)
-    this.data = this.#bytes.subarray(start, start + length)
+    this.checksum = checksum
+    this.data = data
     this.#at = start + length
   }
 

@@ -1,4 +1,5 @@
 /** What one member says is what the other understands; what makes no sense is refused, by the name of the field. */
+import { crc32 } from 'node:zlib'
 import fc from 'fast-check'
 import { Packr } from 'msgpackr'
 import { describe, expect, test } from 'vitest'
@@ -107,7 +108,13 @@ describe('codec', () => {
   })
 
   test('lists are taken for the same only if they are: neither length, nor first, nor last alone decides', () => {
-    const proposal = (seq: number): Proposal => ({ kind: 1, origin: FROM, seq, data: Buffer.from('x'), checksum: 0 })
+    const proposal = (seq: number): Proposal => ({
+      kind: 1,
+      origin: FROM,
+      seq,
+      data: Buffer.from('x'),
+      checksum: crc32('x'),
+    })
     const [one, two, three] = [proposal(1), proposal(2), proposal(3)]
     const lists = [
       [one, two, three],
@@ -241,10 +248,25 @@ describe('codec', () => {
       ['a stamp beyond all integers', 'entry.stampMs', (s) => s.writeDoubleLE(2 ** 53, second + 11)],
       ['a negative seq', 'entry.seq', (s) => s.writeDoubleLE(-1, second + 19)],
       ['data longer than the section', 'entry.data', (s) => s.writeUInt32LE(2, second + 31)],
-      ['data shorter than the section', 'entries', (s) => s.writeUInt32LE(0, second + 31)],
+      [
+        'data shorter than the section',
+        'entries',
+        (s) => {
+          s.writeUInt32LE(0, second + 31)
+          s.writeUInt32LE(crc32(''), second + 27)
+        },
+      ],
+      ['data that are not those of its checksum', 'entry.checksum', (s) => s.writeUInt32LE(1, second + 27)],
     ])('an entry with %s is refused as %s', (_what, field, change) => {
       expect(refusedField(withSection(() => {}))).toBeUndefined()
       expect(refusedField(withSection(change))).toBe(field)
+    })
+
+    test('a proposal of anything but a command is refused: nobody could apply it', () => {
+      const data = Buffer.from('x')
+      const proposal: Proposal = { kind: 2, origin: FROM, seq: 1, data, checksum: crc32(data) }
+      const message: Message = { kind: 'propose', from: FROM, to: TO, term: 1, proposals: [proposal] }
+      expect(refusedField(encode([message]))).toBe('proposal.kind')
     })
 
     test('indexes that would pass the largest safe integer are refused', () => {

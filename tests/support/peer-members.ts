@@ -1,5 +1,6 @@
 /** Members that have only a peer layer: real sockets on loopback, recorded events. */
 
+import { crc32 } from 'node:zlib'
 import { PeerServer } from '../../src/peer/accept.ts'
 import {
   PEER_LIMITS,
@@ -193,7 +194,7 @@ export function entry(index: number, term: number, data: Uint8Array | string, or
     origin: memberId(origin),
     seq: index,
     data: typeof data === 'string' ? Buffer.from(data) : data,
-    checksum: 0,
+    checksum: crc32(data),
     index,
     term,
     stampMs: index * 10,
