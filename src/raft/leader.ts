@@ -168,6 +168,18 @@ export function onMembershipApplied(state: RaftState): void {
   finishRoundIfProved(state)
 }
 
+/**
+ * Up to here every follower that is being heard has the log, or is being given it as a snapshot; what comes after will be
+ * asked for. Infinite where nobody follows.
+ */
+export function heldIndex(state: RaftState): Index {
+  let held = Number.POSITIVE_INFINITY
+  for (const follower of state.followers) {
+    if (follower.recentActive) held = Math.min(held, Math.max(follower.matchIndex, follower.snapshotIndex))
+  }
+  return held
+}
+
 /** A follower's process is gone: it counts as silent until it is heard of again. */
 export function loseFollower(state: RaftState, id: MemberId): void {
   const follower = state.progress.get(id)

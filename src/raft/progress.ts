@@ -37,6 +37,8 @@ export class Progress {
   commitDue = false
   /** Whether it answered anything since the leader last checked its quorum. */
   recentActive = false
+  /** No heartbeat was answered since the last interval began. */
+  mayRepeat = true
   /** Probe: an append is out, and nothing more goes until it is answered or a heartbeat is. */
   probeSent = false
   /** An append is due even if it carries nothing: some append may have been lost on the way. */
@@ -148,11 +150,14 @@ export class Progress {
   }
 
   /**
-   * It answered a heartbeat. A probe may be repeated, one place in a full window is free again, and when it still lacks
-   * entries up to `lastIndex` an append is due, whose refusal tells of anything that was lost.
+   * It answered a heartbeat. Once for each heartbeat interval a probe may be repeated, one place in a full window is free
+   * again, and when it still lacks entries up to `lastIndex` an append is due, whose refusal tells of anything that was lost. Not for
+   * each of the many rounds that reads may cost in between.
    */
   heard(lastIndex: Index): void {
     this.recentActive = true
+    if (!this.mayRepeat) return
+    this.mayRepeat = false
     this.probeSent = false
     if (this.isFull) this.#freeFirst()
     if (this.matchIndex < lastIndex) this.appendDue = true

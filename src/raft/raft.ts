@@ -34,6 +34,7 @@ import {
   acknowledgeOwn,
   appendProposals,
   beginTransfer,
+  heldIndex,
   loseFollower,
   onAppendReply,
   onHeartbeatReply,
@@ -97,6 +98,11 @@ export class Raft {
   /** Up to here the log is committed, as far as this member knows. */
   get commitIndex(): Index {
     return this.#state.log.commitIndex
+  }
+
+  /** Leader: what comes after this index some follower that is being heard will still ask for. Else infinite. */
+  get heldIndex(): Index {
+    return heldIndex(this.#state)
   }
 
   /** Whether a follower still has to hear of the commit index. It will at the next tick, or when `tellCommit` is called before. */

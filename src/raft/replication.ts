@@ -31,7 +31,10 @@ export function sendAppends(state: RaftState): void {
 /** Tells everybody that the leader is alive, and asks for confirmation of the read round under way. */
 export function sendHeartbeats(state: RaftState): void {
   state.heartbeatDue = false
-  for (const follower of state.followers) sendHeartbeat(state, follower)
+  for (const follower of state.followers) {
+    follower.mayRepeat = true
+    sendHeartbeat(state, follower)
+  }
 }
 
 /** Asks the voters, whose answers count, to confirm the read round that just began. */

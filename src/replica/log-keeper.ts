@@ -1,8 +1,8 @@
 /**
  * How much log to keep.
  *
- * Owns: the decision when the head of the log goes, by count and by bytes. The tree is on disk at every turn, so
- * compaction is only a trim; what is kept is what a slow follower may still be sent as entries instead of a snapshot.
+ * Owns: the decision when the head of the log goes, by count and by bytes. What is kept is what a slow follower may still be
+ * sent as entries instead of a snapshot.
  */
 import type { Entry, Index } from '../raft/types.ts'
 
@@ -44,14 +44,20 @@ export class LogKeeper {
     this.#bytes += bytes
   }
 
-  /** Index up to which the log should now go, or undefined. Asking takes the entries off the books. */
-  trimTo(): Index | undefined {
+  /**
+   * Index up to which the log should now go, or undefined. Asking takes the entries off the books. To be asked only when the rows of
+   * all that was applied go to the disk with the same batch: the log is what they would otherwise be replayed from.
+   *
+   * @param heldIndex up to here the followers that are being heard have the log. The bound by count waits for them, or one that was just
+   *   given a snapshot would need the next one at once under load; the bound by bytes does not.
+   */
+  trimTo(heldIndex: Index): Index | undefined {
     let index: Index | undefined
     while (this.#steps.length > 1) {
       const oldest = this.#steps[0]
       if (oldest === undefined) break
       // Whole steps go, so at least entriesMax stay: what is promised to a slow follower is kept.
-      const tooMany = this.#count - oldest.count >= this.#bounds.entriesMax
+      const tooMany = this.#count - oldest.count >= this.#bounds.entriesMax && oldest.lastIndex <= heldIndex
       const tooLarge = this.#bytes > this.#bounds.bytesMax
       if (!tooMany && !tooLarge) break
       this.#steps.shift()

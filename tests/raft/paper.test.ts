@@ -410,6 +410,8 @@ describe('5.5 Follower and candidate crashes', () => {
   test('a leader repeats what a follower did not answer, as long as it takes', () => {
     const raft = makeLeader()
     for (let i = 0; i < 3; i++) {
+      ticks(raft, CONFIG.heartbeatTicks)
+      turn(raft)
       raft.step(make('heartbeatReply', { readRound: 0 }))
       raft.step(make('heartbeatReply', { from: '3', readRound: 0 }))
       expect(messagesOf(turn(raft), 'append').map((message) => message.entries.length)).toEqual([1, 1])

@@ -243,12 +243,27 @@ describe('snapshots', () => {
     expect(messagesOf(turn(raft), 'append')).toEqual([append(3, 1, [makeEntry(4, 1)], 3, to2)])
   })
 
+  test('a follower that answers read rounds is not sent again what it has yet to answer', () => {
+    const raft = makeLeader()
+    ticks(raft, CONFIG.heartbeatTicks)
+    turn(raft)
+    raft.step(make('heartbeatReply', { readRound: 0 }))
+    expect(messagesOf(turn(raft), 'append')).toHaveLength(1)
+    for (let readRound = 1; readRound <= 3; readRound++) {
+      raft.step(make('heartbeatReply', { readRound }))
+      expect(raft.ready()).toBeUndefined()
+    }
+    expect(raft.status().progress[0]?.recentActive).toBe(true)
+  })
+
   test('that failed are offered again after a sign of life', () => {
     const raft = makeCompacted()
     raft.step(make('heartbeatReply', { readRound: 0 }))
     turn(raft)
     raft.reportSnapshot(two, false)
     expect(raft.ready()).toBeUndefined()
+    ticks(raft, CONFIG.heartbeatTicks)
+    turn(raft)
     raft.step(make('heartbeatReply', { readRound: 0 }))
     expect(turn(raft).messages).toEqual([offer])
   })
@@ -259,6 +274,8 @@ describe('snapshots', () => {
     turn(raft)
     raft.reportSnapshot(two, true)
     expect(raft.ready()).toBeUndefined()
+    ticks(raft, CONFIG.heartbeatTicks)
+    turn(raft)
     raft.step(make('heartbeatReply', { readRound: 0 }))
     expect(messagesOf(turn(raft), 'append')).toEqual([append(3, 1, [], 3, to2)])
   })

@@ -1,5 +1,6 @@
 /** Named scenarios: what can go wrong, one story each. Every one ends with a healed cluster and all checkers. */
 import { describe, expect, test } from 'vitest'
+import type { SimMember } from './member.ts'
 import {
   calmWorld,
   end,
@@ -15,8 +16,15 @@ import {
 } from './scenario.ts'
 import { ELECTION_MS } from './settings.ts'
 import { SimWatcher } from './watchers.ts'
+import type { World } from './world.ts'
 
 const SEED = 1
+
+/** Cuts a member off for so long that the leader counts it as silent and keeps no log for it. */
+async function loseSightOf(world: World, member: SimMember): Promise<void> {
+  world.isolate(member)
+  await world.run(3 * ELECTION_MS)
+}
 
 describe('leaders', () => {
   test('a killed leader is replaced at once, and what it acknowledged stays', async () => {
@@ -227,7 +235,7 @@ describe('reads', () => {
     const { leader, followers } = roles(world)
     const [behind] = followers
     if (behind === undefined) return
-    world.isolate(behind)
+    await loseSightOf(world, behind)
     await fill(world, leader, 60)
     world.network.mendAll()
     const generation = behind.replica?.generation
@@ -259,7 +267,7 @@ describe('snapshots', () => {
     const { leader, followers } = roles(world)
     const [behind] = followers
     if (behind === undefined) return
-    world.isolate(behind)
+    await loseSightOf(world, behind)
     await fill(world, leader, 60)
     const { writes, stop } = load(world, world.members, 3)
     world.network.mendAll()
@@ -277,7 +285,7 @@ describe('snapshots', () => {
     const [behind] = followers
     if (behind === undefined) return
     for (let round = 1; round <= 2; round++) {
-      world.isolate(behind)
+      await loseSightOf(world, behind)
       await fill(world, leader, 60)
       world.network.mendAll()
       await world.mustReach('no snapshot', () => world.snapshots.installedCount >= round, SOON_MS)
@@ -292,7 +300,7 @@ describe('snapshots', () => {
       const [behind] = followers
       if (behind === undefined) return
       await fill(world, leader, 5)
-      world.isolate(behind)
+      await loseSightOf(world, behind)
       await fill(world, leader, 60)
       world.network.mendAll()
       const before = behind.replica?.generation
@@ -308,7 +316,7 @@ describe('snapshots', () => {
     const { leader, followers } = roles(world)
     const [behind] = followers
     if (behind === undefined) return
-    world.isolate(behind)
+    await loseSightOf(world, behind)
     await fill(world, leader, 60)
     world.snapshots.odds = { damage: 0, cutShort: 0, pieceMsMax: 40 }
     world.network.mendAll()
@@ -326,7 +334,7 @@ describe('snapshots', () => {
     const { leader, followers } = roles(world)
     const [behind] = followers
     if (behind === undefined) return
-    world.isolate(behind)
+    await loseSightOf(world, behind)
     await fill(world, leader, 60)
     world.snapshots.odds = { damage: 1, cutShort: 0, pieceMsMax: 1 }
     world.network.mendAll()
@@ -524,7 +532,7 @@ describe('watchers', () => {
       deliver: (event) => seen.push(event.index) > 0,
       closed: () => seen.push(Number.NaN),
     })
-    world.isolate(behind)
+    await loseSightOf(world, behind)
     await fill(world, leader, 60)
     world.network.mendAll()
     await world.mustReach('no snapshot', () => world.snapshots.installedCount > 0, SOON_MS)
