@@ -50,8 +50,8 @@ export interface Member {
   readonly finished: Promise<Error | undefined>
 }
 
-/** Ticks in a heartbeat interval: how finely an election wait is drawn, and how late an expiry may be noticed. */
-const TICKS_PER_HEARTBEAT = 10
+/** Ticks in a heartbeat interval, at most: how finely an election wait is drawn, and how late an expiry may be noticed. */
+const TICKS_PER_HEARTBEAT_MAX = 10
 /** Bytes of applied log kept for slow followers, and of memory for them. */
 const LOG_BYTES_MAX = 64 * 1024 * 1024
 const INBOX_MESSAGES_MAX = 100_000
@@ -61,6 +61,8 @@ const UNFLUSHED_BYTES_MAX = 1024 * 1024
 /** What a stopping member allows for the hand-over, and then for answers that are still awaited. Milliseconds. */
 const HAND_OVER_MS_MAX = 1500
 const DRAIN_MS_MAX = 1500
+/** Bytes of commands that may wait in this member. */
+const REQUEST_BYTES_MAX = 256 * 1024 * 1024
 /** A request waits 5 s and two election timeouts (API page, 6.2). */
 const REQUEST_MS_BASE = 5000
 
@@ -109,17 +111,24 @@ async function restoreOrBootstrap(disk: Disk, config: Config, options: StoreOpti
   return { ...fresh, generation: FIRST_GENERATION }
 }
 
+/** A whole number: timers know no fractions of a millisecond. */
+function tickMsOf({ heartbeatIntervalMs }: Config): number {
+  return Math.max(1, Math.floor(heartbeatIntervalMs / TICKS_PER_HEARTBEAT_MAX))
+}
+
 function replicaSettings(config: Config, id: MemberId): ReplicaSettings {
+  const tickMs = tickMsOf(config)
   return {
     raft: {
       ...RAFT_DEFAULTS,
       id,
-      heartbeatTicks: TICKS_PER_HEARTBEAT,
-      electionTicks: Math.round((config.electionTimeoutMs / config.heartbeatIntervalMs) * TICKS_PER_HEARTBEAT),
+      heartbeatTicks: Math.round(config.heartbeatIntervalMs / tickMs),
+      electionTicks: Math.round(config.electionTimeoutMs / tickMs),
       random: Math.random,
     },
     log: { entriesMax: config.snapshotCount, bytesMax: LOG_BYTES_MAX },
     requestsMax: config.maxRequestsInFlight,
+    requestBytesMax: REQUEST_BYTES_MAX,
     requestMsMax: REQUEST_MS_BASE + 2 * config.electionTimeoutMs,
     awayMsMax: config.electionTimeoutMs,
     inboxMax: INBOX_MESSAGES_MAX,
@@ -145,7 +154,7 @@ async function startOn(disk: Disk, config: Config, log: Logger): Promise<Member>
     disk,
     storeOptions,
     log,
-    tickMs: config.heartbeatIntervalMs / TICKS_PER_HEARTBEAT,
+    tickMs: tickMsOf(config),
     onFatal: (error) => {
       log.fatal({ err: error }, 'a turn failed: this member stops at once, nothing unsynced was acknowledged')
       ended(error)
@@ -222,17 +231,29 @@ async function startOn(disk: Disk, config: Config, log: Logger): Promise<Member>
     ...(config.cors.length === 0 ? {} : { cors: config.cors.includes('*') ? ('*' as const) : config.cors }),
   })
 
-  await listenAll(config.listenPeerUrls, (url) => peerServer.listen([url]), log)
+  try {
+    await listenAll(config.listenPeerUrls, (url) => peerServer.listen([url]), log)
+  } catch (error) {
+    await Promise.all([transport.close(), peerServer.close()])
+    throw error
+  }
+  const peerUrls = peerServer.addresses().map(({ address, family, port }) => {
+    return `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`
+  })
   const remotes = replica.store.members.list().filter((member) => member.id !== id)
   transport.setRemotes(new Map(remotes.map((member) => [memberId(member.id), member.peerURLs])))
   driver.start(replica)
   const clientUrls = config.advertiseClientUrls.map((url) => url.href)
-  const publishing = publishUntilKnown(replica, { name: config.name, clientUrls })
+  let publishing = { cancel: () => {} }
   let catchingUp = { cancel: () => {} }
   const caughtUp = new Promise<void>((done) => {
     catchingUp = onceCaughtUp(replica, log, done)
   })
-  const ready = caughtUp.then(() => listenAll(config.listenClientUrls, (url) => http.listen([url]), log))
+  const ready = caughtUp.then(() => {
+    // Not before: a proof of leadership came and went, so the stream to the leader stands and the write cannot be lost on it.
+    publishing = publishUntilKnown(replica, { name: config.name, clientUrls })
+    return listenAll(config.listenClientUrls, (url) => http.listen([url]), log)
+  })
 
   let stopping: Promise<void> | undefined
   const stop = async (): Promise<void> => {
@@ -255,7 +276,7 @@ async function startOn(disk: Disk, config: Config, log: Logger): Promise<Member>
     get clientUrls() {
       return http.addresses().map((url) => url.origin)
     },
-    peerUrls: config.listenPeerUrls.map((url) => url.href),
+    peerUrls,
     memberId: id,
     clusterId,
     finished,

@@ -9,6 +9,8 @@ import type { Replica } from '../replica/replica.ts'
 
 /** After so long without a majority the log says what is being waited for. Milliseconds. */
 const PATIENCE_MS = 3000
+/** Wait between tries, milliseconds. A try itself waits for a leader as long as any request. */
+const RETRY_MS = 100
 
 /** Calls `done` once the tree may be read. `cancel` ends the waiting; `done` is not called then. */
 export function onceCaughtUp(replica: Replica, log: Log, done: () => void): { cancel(): void } {
@@ -16,16 +18,19 @@ export function onceCaughtUp(replica: Replica, log: Log, done: () => void): { ca
   const hint = setTimeout(() => {
     log.warn({}, 'clients are not served yet: this member waits until it can reach a majority of the cluster')
   }, PATIENCE_MS)
+  let retry: NodeJS.Timeout | undefined
   const cancel = (): void => {
     cancelled = true
     clearTimeout(hint)
+    clearTimeout(retry)
   }
   const attempt = (): void => {
     replica.quorumRead((refused) => {
       if (cancelled || refused?.condition === 'MUSTER_STOPPED') return
-      if (refused !== undefined) return attempt()
-      cancel()
-      done()
+      if (refused === undefined) {
+        cancel()
+        done()
+      } else retry = setTimeout(attempt, RETRY_MS)
     })
   }
   attempt()

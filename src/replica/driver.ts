@@ -52,6 +52,8 @@ export class Driver {
   #replica: Replica | undefined
   #ticker: NodeJS.Timeout | undefined
   #laterTimer: NodeJS.Timeout | undefined
+  /** Who waits for a flush; let go when it cannot come any more. */
+  readonly #awaiting = new Set<() => void>()
   #scheduled = false
   #running = false
   /** Woken during a turn: a client that was answered may at once have asked again. */
@@ -117,7 +119,14 @@ export class Driver {
   async #flushed(): Promise<void> {
     const replica = this.#replica
     if (replica === undefined || this.#failed || this.#stopping) return
-    await new Promise<void>((resolve) => replica.requestFlush(resolve))
+    await new Promise<void>((resolve) => {
+      const done = (): void => {
+        this.#awaiting.delete(done)
+        resolve()
+      }
+      this.#awaiting.add(done)
+      replica.requestFlush(done)
+    })
   }
 
   readonly #tellCommit = (): void => {
@@ -171,6 +180,7 @@ export class Driver {
     this.#failed = true
     clearInterval(this.#ticker)
     clearTimeout(this.#laterTimer)
+    for (const done of [...this.#awaiting]) done()
     this.#options.onFatal(error instanceof Error ? error : new Error(String(error)))
   }
 }

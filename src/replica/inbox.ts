@@ -22,7 +22,7 @@ export class Inbox {
   #ticks = 0
   #offer: Offer | undefined
 
-  /** @param messagesMax messages that may wait for a turn. More are dropped: raft sends again. */
+  /** @param messagesMax messages that may wait for a turn. More are dropped: raft sends again, but for proposals. */
   constructor(messagesMax: number) {
     this.#messagesMax = messagesMax
   }

@@ -15,11 +15,13 @@ export interface ReplicaSettings extends FlushBounds {
   readonly log: LogBounds
   /** Writes and quorum reads of this member's clients that may wait at once. */
   readonly requestsMax: number
+  /** Bytes of the commands of those writes: what an election may cost in memory. */
+  readonly requestBytesMax: number
   /** How long one of them may wait, milliseconds. */
   readonly requestMsMax: number
   /** A leader that was away this long steps down before it does anything else: the election timeout, milliseconds. */
   readonly awayMsMax: number
-  /** Messages from peers that may wait for the next turn. More are dropped: raft sends again. */
+  /** Messages from peers that may wait for the next turn. More are dropped: raft sends again, but for proposals, whose origin waits. */
   readonly inboxMax: number
 }
 

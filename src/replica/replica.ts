@@ -21,8 +21,9 @@ import { heirOf } from './heir.ts'
 import { Inbox } from './inbox.ts'
 import { LeaderView } from './leader-view.ts'
 import { LogKeeper } from './log-keeper.ts'
+import { Outbox } from './outbox.ts'
 import type { ReplicaParts, ReplicaSettings, Staged } from './parts.ts'
-import type { Clock, Condition, Log, PeerEvents, Transport } from './ports.ts'
+import type { Clock, Condition, Log, PeerEvents } from './ports.ts'
 import { ReplicaStats } from './stats.ts'
 import { type DiskWrite, LogRows } from './turn.ts'
 import { condition, Waiters, type WriteAnswer } from './waiters.ts'
@@ -31,7 +32,7 @@ export class Replica implements PeerEvents {
   readonly id: MemberId
   readonly stats = new ReplicaStats()
   readonly #settings: ReplicaSettings
-  readonly #transport: Transport
+  readonly #outbox: Outbox
   readonly #clock: Clock
   readonly #log: Log
   readonly #wake: () => void
@@ -52,6 +53,8 @@ export class Replica implements PeerEvents {
   /** The open turn holds a batch of the core. */
   #raftTurnOpen = false
   #stopped = false
+  /** Nobody else could lead: there is never a reason to wait out an election timeout. */
+  readonly #isAlone: boolean
   #nextSeq: number
   #polledMs: number
 
@@ -60,7 +63,7 @@ export class Replica implements PeerEvents {
     const id = restored.identity.memberId
     this.id = id
     this.#settings = settings
-    this.#transport = parts.transport
+    this.#outbox = new Outbox(parts.transport, this.stats)
     this.#clock = clock
     this.#log = log
     this.#wake = parts.wake
@@ -74,7 +77,7 @@ export class Replica implements PeerEvents {
       entries: restored.entries,
       appliedIndex: store.appliedIndex,
     })
-    const waiters = new Waiters(settings.requestsMax)
+    const waiters = new Waiters(settings.requestsMax, settings.requestBytesMax)
     const keeper = new LogKeeper(settings.log)
     for (const entry of restored.entries) {
       if (entry.index <= store.appliedIndex) keeper.applied(entry)
@@ -88,22 +91,29 @@ export class Replica implements PeerEvents {
     this.#polledMs = clock.monotonicMs()
     const { term } = restored.hardState
     this.#leader = new LeaderView({ id, clock, log, clockAheadMsMax: settings.awayMsMax, term })
-    // Nobody else could lead: there is no reason to wait out an election timeout.
-    if (restored.membership.voters.length === 1) this.#raft.campaign()
+    this.#isAlone = restored.membership.voters.length === 1
+    if (this.#isAlone) this.#raft.campaign()
   }
 
   // Inputs from clients
 
   /** Proposes `command`. `done` is called once: now when it is refused, else in `answer`. */
   write(command: Command, done: (answer: WriteAnswer) => void): void {
-    const refusal = this.#refusal()
-    if (refusal === undefined) this.#addWrite(command, done)
-    else done(refusal)
+    const proposal = this.#proposal(command)
+    const refusal = this.#refusal(proposal.data.length)
+    if (refusal !== undefined) {
+      done(refusal)
+      return
+    }
+    const startedMs = this.#clock.monotonicMs()
+    const deadlineMs = startedMs + this.#settings.requestMsMax
+    this.#waiters.addWrite({ proposal, command, done, startedMs, deadlineMs, proposedTerm: 0 })
+    this.#wakeUp()
   }
 
   /** Calls `done(undefined)` once the tree may be read linearizably; see `write` for when. */
   quorumRead(done: (refused: Condition | undefined) => void, waitMsMax = this.#settings.requestMsMax): void {
-    const refusal = this.#refusal()
+    const refusal = this.#refusal(0)
     if (refusal === undefined) {
       this.#waiters.addRead(done, this.#clock.monotonicMs() + waitMsMax)
       this.#wakeUp()
@@ -170,7 +180,9 @@ export class Replica implements PeerEvents {
   poll(): DiskWrite | undefined {
     assert(!this.#turnOpen, 'one turn at a time')
     this.#passTime()
+    // Messages before ticks: after a slow write a leader's heartbeats wait here, and nobody should stand for not having read them.
     this.#drainInbox()
+    this.#runTicks()
     this.#propose()
     this.#ask()
     const ready = this.#raft.ready()
@@ -182,7 +194,7 @@ export class Replica implements PeerEvents {
 
     this.#turnOpen = true
     this.#raftTurnOpen = true
-    this.#send(ready.messages)
+    this.#outbox.send(ready.messages, this.#polledMs)
     if (ready.roleView !== undefined && this.#leader.change(ready.roleView, this.#polledMs)) this.stats.reset()
     const rows: Row[] = []
     this.#logRows.add(ready, rows)
@@ -206,7 +218,7 @@ export class Replica implements PeerEvents {
     this.#raftTurnOpen = false
     const promises = this.#promises
     this.#promises = []
-    this.#send(promises)
+    this.#outbox.send(promises, this.#polledMs)
     this.#flusher.written()
   }
 
@@ -230,11 +242,10 @@ export class Replica implements PeerEvents {
   /** Everybody who waits is told that this member stops; nobody may wait any more. */
   stop(): void {
     this.#stopped = true
+    this.#inbox.settleOffer(false)
     this.#waiters.endAll('MUSTER_STOPPED')
     this.#waiters.flush()
   }
-
-  // Views
 
   get store(): StateMachine {
     return this.#store
@@ -281,16 +292,9 @@ export class Replica implements PeerEvents {
 
   // Inside
 
-  #refusal(): Condition | undefined {
+  #refusal(bytes: number): Condition | undefined {
     if (this.#stopped) return condition('MUSTER_STOPPED')
-    return this.#waiters.hasRoom() ? undefined : condition('MUSTER_OVERLOADED')
-  }
-
-  #addWrite(command: Command, done: (answer: WriteAnswer) => void): void {
-    const startedMs = this.#clock.monotonicMs()
-    const deadlineMs = startedMs + this.#settings.requestMsMax
-    this.#waiters.addWrite({ proposal: this.#proposal(command), command, done, startedMs, deadlineMs, proposedTerm: 0 })
-    this.#wakeUp()
+    return this.#waiters.hasRoom(bytes) ? undefined : condition('MUSTER_OVERLOADED')
   }
 
   #wakeUp(): void {
@@ -316,12 +320,16 @@ export class Replica implements PeerEvents {
         )
       }
       this.#raft.stepDown()
+      if (this.#isAlone) this.#raft.campaign()
     }
     this.#raft.advanceClock(elapsedMs)
+  }
+
+  #runTicks(): void {
     const ticks = this.#inbox.takeTicks()
     if (ticks === 0) return
     for (let tick = 0; tick < ticks; tick++) this.#raft.tick()
-    this.#waiters.expire(nowMs, (waiter) => this.#leader.explain(waiter.startedMs))
+    this.#waiters.expire(this.#polledMs, (waiter) => this.#leader.explain(waiter.startedMs))
   }
 
   #drainInbox(): void {
@@ -351,14 +359,6 @@ export class Replica implements PeerEvents {
     if (this.#waiters.hasUnasked() && this.#leader.role.leader !== undefined) this.#raft.read(this.#waiters.askReads())
   }
 
-  #send(messages: readonly Message[]): void {
-    if (messages.length === 0) return
-    this.stats.sent(messages, this.#polledMs)
-    const snapshots = messages.filter((message) => message.kind === 'installSnapshot')
-    for (const message of snapshots) this.#transport.sendSnapshot(message.to, message)
-    this.#transport.send(snapshots.length === 0 ? messages : messages.filter((m) => m.kind !== 'installSnapshot'))
-  }
-
   #apply(ready: Ready, rows: Row[]): void {
     this.#applier.apply(ready.committed, this.#store)
     for (const read of ready.reads) this.#waiters.readReady(read.context, read.index)
@@ -372,7 +372,7 @@ export class Replica implements PeerEvents {
   #flush(rows: Row[]): void {
     this.#flusher.begin()
     for (const row of this.#store.drainRows()) rows.push(row)
-    const trimTo = this.#keeper.trimTo()
+    const trimTo = this.#keeper.trimTo(this.#raft.heldIndex)
     if (trimTo !== undefined) this.#logRows.trim(this.#raft.compact(trimTo), rows)
   }
 

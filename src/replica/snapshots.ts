@@ -50,8 +50,12 @@ export async function stageIncoming(
   options: StoreOptions,
 ): Promise<boolean> {
   const staged = await stageSnapshot(disk, generation, chunks, options)
+  const { appliedIndex, appliedTerm, stampMs } = staged.marks
+  const { index, term, stampMs: offeredMs } = message.snapshot
   const accepted =
-    staged.marks.appliedIndex === message.snapshot.index &&
+    appliedIndex === index &&
+    appliedTerm === term &&
+    stampMs === offeredMs &&
     (await new Promise<boolean>((resolve) => {
       replica.installStaged(message, { generation, store: staged.stateMachine }, resolve)
     }))

@@ -57,16 +57,24 @@ export class Waiters {
   #nextContext = 1
   #readCount = 0
   readonly #requestsMax: number
+  readonly #bytesMax: number
+  /** Of the commands of all writes that wait. */
+  #bytes = 0
   #answers: (() => void)[] = []
 
-  /** @param requestsMax writes and reads that may wait at once; more are refused as overload. */
-  constructor(requestsMax: number) {
+  /**
+   * @param requestsMax writes and reads that may wait at once; more are refused as overload.
+   * @param bytesMax bytes of their commands that may wait; without a leader nothing else bounds them.
+   */
+  constructor(requestsMax: number, bytesMax: number) {
     this.#requestsMax = requestsMax
+    this.#bytesMax = bytesMax
   }
 
-  /** Whether one more request may wait. */
-  hasRoom(): boolean {
-    return this.#writes.size + this.#readCount < this.#requestsMax
+  /** Whether one more request, with a command of so many bytes, may wait. A single one always may. */
+  hasRoom(bytes: number): boolean {
+    const isWithin = this.#bytes === 0 || this.#bytes + bytes <= this.#bytesMax
+    return this.#writes.size + this.#readCount < this.#requestsMax && isWithin
   }
 
   get size(): number {
@@ -76,6 +84,7 @@ export class Waiters {
   addWrite(waiter: WriteWaiter): void {
     assert(!this.#writes.has(waiter.proposal.seq), 'a request number is used once')
     this.#writes.set(waiter.proposal.seq, waiter)
+    this.#bytes += waiter.proposal.data.length
     this.#unproposed.push(waiter)
   }
 
@@ -97,10 +106,7 @@ export class Waiters {
 
   /** None of them was taken: each is answered with `code`. */
   refuseUnproposed(code: ConditionCode): void {
-    for (const waiter of this.#unproposed) {
-      this.#writes.delete(waiter.proposal.seq)
-      this.#answers.push(() => waiter.done(condition(code)))
-    }
+    for (const waiter of this.#unproposed) this.#fail(waiter, code)
     this.#unproposed = []
   }
 
@@ -141,7 +147,7 @@ export class Waiters {
 
   /** The entry of this write was applied. */
   settle(waiter: WriteWaiter, outcome: Outcome): void {
-    this.#writes.delete(waiter.proposal.seq)
+    this.#forget(waiter)
     this.#answers.push(() => waiter.done(outcome))
   }
 
@@ -160,13 +166,14 @@ export class Waiters {
    * will be, since every entry of an earlier term stands before it in the log: it may be proposed again.
    */
   termBegins(term: Term): void {
-    const lost: WriteWaiter[] = []
+    let isAnyLost = false
     for (const waiter of this.#writes.values()) {
       if (waiter.proposedTerm === 0 || waiter.proposedTerm >= term) continue
       waiter.proposedTerm = 0
-      lost.push(waiter)
+      isAnyLost = true
     }
-    if (lost.length > 0) this.#unproposed = [...lost, ...this.#unproposed]
+    // In the order of arrival, which is that of deadlines.
+    if (isAnyLost) this.#unproposed = [...this.#writes.values()].filter((waiter) => waiter.proposedTerm === 0)
   }
 
   /** A snapshot jumped over entries up to `term`: the fate of what was proposed until then is not known any more. */
@@ -182,11 +189,14 @@ export class Waiters {
    * @param explain says what a write that was handed to a leader and never heard of again has met.
    */
   expire(nowMs: number, explain: (waiter: WriteWaiter) => ConditionCode): void {
+    let isAnyUnproposed = false
     for (const waiter of this.#writes.values()) {
       if (waiter.deadlineMs > nowMs) break
+      isAnyUnproposed ||= waiter.proposedTerm === 0
       this.#fail(waiter, waiter.proposedTerm === 0 ? 'MUSTER_NO_LEADER' : explain(waiter))
     }
-    this.#dropSettledFromUnproposed()
+    // Whoever was told that nothing was applied is never proposed again.
+    if (isAnyUnproposed) this.#unproposed = this.#unproposed.filter((waiter) => this.#writes.has(waiter.proposal.seq))
     if (this.#readCount === 0) return
     this.#unasked = this.#expireReads(this.#dropped.concat(this.#unasked), nowMs)
     this.#dropped = []
@@ -209,11 +219,6 @@ export class Waiters {
     this.#asked.clear()
   }
 
-  /** Whether `flush` has something to tell. */
-  hasAnswers(): boolean {
-    return this.#answers.length > 0
-  }
-
   /** Calls back everyone whose answer is decided. */
   flush(): void {
     const answers = this.#answers
@@ -223,14 +228,12 @@ export class Waiters {
   }
 
   #fail(waiter: WriteWaiter, code: ConditionCode): void {
-    this.#writes.delete(waiter.proposal.seq)
+    this.#forget(waiter)
     this.#answers.push(() => waiter.done(condition(code)))
   }
 
-  #dropSettledFromUnproposed(): void {
-    const first = this.#unproposed[0]
-    if (first === undefined || this.#writes.has(first.proposal.seq)) return
-    this.#unproposed = this.#unproposed.filter((waiter) => this.#writes.has(waiter.proposal.seq))
+  #forget(waiter: WriteWaiter): void {
+    if (this.#writes.delete(waiter.proposal.seq)) this.#bytes -= waiter.proposal.data.length
   }
 
   #expireReads(reads: readonly ReadWaiter[], nowMs: number, code: ConditionCode = 'MUSTER_TIMEOUT'): ReadWaiter[] {

@@ -10,7 +10,7 @@ import { StateMachine } from '../../src/store/state-machine.ts'
 import { ME, makeEntry, makeWaiter, setCommand } from './builders.ts'
 
 function makeApplier(appliedTerm = 0) {
-  const waiters = new Waiters(10)
+  const waiters = new Waiters(10, 1000)
   const expirer = new Expirer()
   const keeper = new LogKeeper({ entriesMax: 1, bytesMax: 1024 })
   const store = new StateMachine()

@@ -87,6 +87,7 @@ export function makeSettings(id = ME, more: Partial<ReplicaSettings> = {}): Repl
     raft: { ...RAFT_DEFAULTS, id, random: () => 0.5 },
     log: { entriesMax: 100, bytesMax: 1024 * 1024 },
     requestsMax: 10,
+    requestBytesMax: 1_000_000,
     requestMsMax: 1000,
     awayMsMax: 1000,
     inboxMax: 10,

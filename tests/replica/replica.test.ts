@@ -25,13 +25,13 @@ describe('a lone member', () => {
     replica.written()
   })
 
-  test('that was away for longer than an election timeout steps down, and its clock did not move', () => {
+  test('that was away for longer than an election timeout leads in a new term, and its clock did not move', () => {
     const { replica, pass } = makeReplica()
     turns(replica)
-    const clockMs = replica.status().clockMs
+    const { clockMs, term } = replica.status()
     pass(1001)
     turns(replica)
-    expect(replica.roleView.role).not.toBe('leader')
+    expect(replica.roleView).toMatchObject({ role: 'leader', term: term + 1 })
     expect(replica.status().clockMs).toBe(clockMs)
   })
 

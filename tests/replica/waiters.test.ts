@@ -14,19 +14,19 @@ function refused(code: ConditionCode) {
 
 describe('writes', () => {
   test('are told their outcome when the answers are handed out, and not before', () => {
-    const waiters = new Waiters(10)
+    const waiters = new Waiters(10, 1000)
     const waiter = makeWaiter(1)
     waiters.addWrite(waiter)
     waiters.markProposed(1)
     waiters.settle(waiter, OUTCOME)
-    expect([waiter.heard, waiters.hasAnswers(), waiters.size]).toEqual([[], true, 0])
+    expect([waiter.heard, waiters.size]).toEqual([[], 0])
     waiters.flush()
     waiters.flush()
     expect(waiter.heard).toEqual([OUTCOME])
   })
 
   test('that no leader was found for in time were certainly not applied', () => {
-    const waiters = new Waiters(10)
+    const waiters = new Waiters(10, 1000)
     const waiter = makeWaiter(1, 1000)
     waiters.addWrite(waiter)
     waiters.expire(999, explain)
@@ -38,7 +38,7 @@ describe('writes', () => {
   })
 
   test('that a leader has and that time ran out for have an unknown fate', () => {
-    const waiters = new Waiters(10)
+    const waiters = new Waiters(10, 1000)
     const waiter = makeWaiter(1, 1000)
     waiters.addWrite(waiter)
     waiters.markProposed(3)
@@ -47,8 +47,39 @@ describe('writes', () => {
     expect(waiter.heard).toEqual(refused('MUSTER_TIMEOUT_CONNECTION_LOST'))
   })
 
+  test('of several earlier terms go back in the order of their deadlines, and one that time ran out for is not proposed', () => {
+    const waiters = new Waiters(10, 1000)
+    const [first, second] = [makeWaiter(1, 1000), makeWaiter(2, 2000)]
+    waiters.addWrite(first)
+    waiters.markProposed(1)
+    waiters.addWrite(second)
+    waiters.markProposed(2)
+    waiters.termBegins(2)
+    waiters.termBegins(3)
+    expect(waiters.unproposed()).toEqual([first, second])
+    waiters.expire(1000, explain)
+    waiters.flush()
+    expect(first.heard).toEqual(refused('MUSTER_NO_LEADER'))
+    expect(waiters.unproposed()).toEqual([second])
+  })
+
+  test('wait up to a bound in bytes, and one alone always may', () => {
+    const bytes = makeWaiter(1).proposal.data.length
+    const waiters = new Waiters(10, bytes + 1)
+    expect(waiters.hasRoom(1_000_000)).toBe(true)
+    const first = makeWaiter(1, 1000)
+    waiters.addWrite(first)
+    expect([waiters.hasRoom(1), waiters.hasRoom(2)]).toEqual([true, false])
+    waiters.markProposed(1)
+    waiters.settle(first, OUTCOME)
+    expect(waiters.hasRoom(bytes + 1)).toBe(true)
+    waiters.addWrite(makeWaiter(2, 1000))
+    waiters.expire(1000, explain)
+    expect(waiters.hasRoom(1_000_000)).toBe(true)
+  })
+
   test('that the core has no room for were certainly not applied', () => {
-    const waiters = new Waiters(10)
+    const waiters = new Waiters(10, 1000)
     const [first, second] = [makeWaiter(1), makeWaiter(2)]
     waiters.addWrite(first)
     waiters.markProposed(1)
@@ -60,7 +91,7 @@ describe('writes', () => {
   })
 
   test('of an earlier term are proposed again when a later one begins, before those that came after them', () => {
-    const waiters = new Waiters(10)
+    const waiters = new Waiters(10, 1000)
     const [first, second, third] = [makeWaiter(1), makeWaiter(2), makeWaiter(3)]
     waiters.addWrite(first)
     waiters.markProposed(1)
@@ -75,7 +106,7 @@ describe('writes', () => {
   })
 
   test('that a snapshot jumped over have an unknown fate; those of later terms and those not proposed wait on', () => {
-    const waiters = new Waiters(10)
+    const waiters = new Waiters(10, 1000)
     const [jumped, later, waiting] = [makeWaiter(1), makeWaiter(2), makeWaiter(3)]
     waiters.addWrite(jumped)
     waiters.markProposed(2)
@@ -89,7 +120,7 @@ describe('writes', () => {
   })
 
   test('and reads end together when the member stops', () => {
-    const waiters = new Waiters(10)
+    const waiters = new Waiters(10, 1000)
     const waiter = makeWaiter(1)
     const heard: unknown[] = []
     waiters.addWrite(waiter)
@@ -106,15 +137,15 @@ describe('writes', () => {
   })
 
   test('have no room past the limit, reads counted', () => {
-    const waiters = new Waiters(2)
+    const waiters = new Waiters(2, 1000)
     waiters.addWrite(makeWaiter(1))
-    expect(waiters.hasRoom()).toBe(true)
+    expect(waiters.hasRoom(0)).toBe(true)
     waiters.addRead(() => {}, 1000)
-    expect(waiters.hasRoom()).toBe(false)
+    expect(waiters.hasRoom(0)).toBe(false)
   })
 
   test('may ask again from inside an answer', () => {
-    const waiters = new Waiters(10)
+    const waiters = new Waiters(10, 1000)
     const again = makeWaiter(2)
     const first = { ...makeWaiter(1), done: () => waiters.addWrite(again) }
     waiters.addWrite(first)
@@ -132,7 +163,7 @@ describe('reads', () => {
   }
 
   test('are answered once leadership was proved and what it covers is applied', () => {
-    const waiters = new Waiters(10)
+    const waiters = new Waiters(10, 1000)
     const heard = [makeRead(waiters), makeRead(waiters)]
     const context = waiters.askReads()
     expect(waiters.hasUnasked()).toBe(false)
@@ -148,7 +179,7 @@ describe('reads', () => {
   })
 
   test('whose question was dropped are asked for again at the next tick, not at once', () => {
-    const waiters = new Waiters(10)
+    const waiters = new Waiters(10, 1000)
     const heard = makeRead(waiters)
     waiters.readDropped(waiters.askReads())
     expect(waiters.hasUnasked()).toBe(false)
@@ -161,7 +192,7 @@ describe('reads', () => {
   })
 
   test('end at their own deadline, also behind one that may wait longer', () => {
-    const waiters = new Waiters(10)
+    const waiters = new Waiters(10, 1000)
     const [long, short] = [makeRead(waiters, 5000), makeRead(waiters, 1000)]
     waiters.askReads()
     waiters.expire(1000, explain)

@@ -103,6 +103,7 @@ export function replicaSettings(settings: WorldSettings, id: MemberId, random: (
     },
     log: { entriesMax: settings.logEntriesMax, bytesMax: settings.logBytesMax },
     requestsMax: settings.requestsMax,
+    requestBytesMax: 1024 * 1024,
     requestMsMax: settings.requestMsMax,
     awayMsMax: ELECTION_MS,
     inboxMax: settings.inboxMax,
