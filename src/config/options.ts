@@ -208,7 +208,7 @@ export const OPTIONS = {
     unit: 'bytes',
     fallback: '10485760',
     min: 1_024,
-    max: 67_108_864,
+    max: 16_777_216,
     scope: 'member',
     help: 'The largest body of a request; a larger one is refused. Too high: a few clients can take all memory.',
   },
