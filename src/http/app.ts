@@ -5,11 +5,12 @@
  * connection (front), each resource (its plugin).
  */
 
-import type { Server } from 'node:http'
+import { METHODS, type Server } from 'node:http'
 import Fastify, { type FastifyInstance } from 'fastify'
 import type { Cors } from './cors.ts'
 import type { Listener } from './front.ts'
 import { healthRoutes } from './health.ts'
+import type { Slices } from './keys/slices.ts'
 import { memberRoutes } from './members.ts'
 import type { HttpLog, MemberPort } from './ports.ts'
 import { sendMessage, sendNotFound } from './send.ts'
@@ -22,22 +23,28 @@ export interface AppOptions {
   readonly log: HttpLog
   /** muster's own version. */
   readonly version: string
-  readonly bodyBytesMax: number
+  /** Where digests are made, and how many requests may wait for one. */
+  readonly slices: Slices
+  readonly digestsMax: number
   /** Makes the server that fastify counts as its own, around its handler. */
   readonly makeServer: (handler: Listener) => Server
 }
 
 /** Builds the instance; `ready()` has still to be awaited. */
 export function buildApp(options: AppOptions): FastifyInstance {
-  const { member, cors, log, version } = options
+  const { member, cors, log, version, slices, digestsMax } = options
   const app = Fastify({
     serverFactory: (handler) => options.makeServer(handler),
     logger: false,
     exposeHeadRoutes: false,
-    bodyLimit: options.bodyBytesMax,
     // The front has cleaned the path, and etcd knows no other spelling of it.
     routerOptions: { ignoreTrailingSlash: false, ignoreDuplicateSlashes: false },
   })
+  // All answers are the same whatever the body is, so none is read: fastify would refuse those that it cannot parse before a
+  // route is asked. And a method that fastify does not know by itself is for the route to refuse, like any other.
+  for (const method of METHODS) {
+    if (method !== 'CONNECT') app.addHttpMethod(method, { hasBody: false, overrideExisting: true })
+  }
   app.setNotFoundHandler((request, reply) => {
     reply.hijack()
     sendNotFound(reply.raw, cors.pairs(request.raw))
@@ -50,6 +57,6 @@ export function buildApp(options: AppOptions): FastifyInstance {
   app.register(memberRoutes, { member, cors })
   app.register(statsRoutes, { member, cors })
   app.register(healthRoutes, { member, cors })
-  app.register(statusRoutes, { member, cors, version })
+  app.register(statusRoutes, { member, cors, version, slices, digestsMax })
   return app
 }

@@ -23,9 +23,15 @@ export interface HttpLimits {
   readonly watchersMax: number
   /** Writes and quorum reads waiting for their answer. One more: error 300. `keys/routes.ts`. */
   readonly inFlightMax: number
-  /** Listings being rendered at a time. One more: error 300. `keys/routes.ts`. */
+  /**
+   * Listings being rendered at a time. One more: error 300. `keys/routes.ts`. And requests that wait for a digest; one more:
+   * 503. `status.ts`.
+   */
   readonly listingsMax: number
-  /** Bytes that may wait in this process for one slow stream. More: its connection is closed. `keys/fan-out.ts`. */
+  /**
+   * Bytes that may wait in this process for one slow stream. More: it gets the rest from the history, as it reads.
+   * `keys/fan-out.ts`.
+   */
   readonly streamBufferBytesMax: number
   /**
    * Milliseconds from a request's first byte (the first request: from the opening of its connection) to the end of its head.
@@ -38,7 +44,7 @@ export interface HttpLimits {
   readonly slowLookMs: number
   /** Milliseconds for which a client may leave an answer unread. Later: the connection closes. `send.ts`, `keys/listing.ts`. */
   readonly stallMsMax: number
-  /** Milliseconds that all listings together may hold the loop before others get a turn. `keys/slices.ts`. */
+  /** Milliseconds that all listings and digests together may hold the loop before others get a turn. `keys/slices.ts`. */
   readonly sliceMsMax: number
 }
 

@@ -1,7 +1,7 @@
 /**
  * What the routes need from the member behind them; nothing more.
  *
- * Owns: the port that `src/musterd.ts` fills from the replica and that tests fill with a fake. Answers come by callback,
+ * Owns: the port that `member/member-port.ts` fills from the replica and that tests fill with a fake. Answers come by callback,
  * not promise: the write path spends one closure per request.
  */
 import type { MemberJson, StoreStatsJson } from '../api.ts'
@@ -31,8 +31,11 @@ export interface StoreView {
   readonly watchers: WatchHub
   readonly storeIndex: number
   countGet(ok: boolean): void
-  /** Of tree, marks and members; equal at equal applied index. Walks the whole tree: for operators and tests. */
-  digest(): string
+  /**
+   * A digest of tree, marks and members at this moment; equal at equal applied index. Each `next` does a millisecond of work
+   * or so, the last returns it. Takes references to the whole tree at once: for operators and tests, one at a time.
+   */
+  digestSteps(): Generator<void, string, void>
 }
 
 export interface SelfStats {

@@ -14,6 +14,7 @@ import { buildApp } from './app.ts'
 import { Cors, type CorsOption } from './cors.ts'
 import { frontListener, type Listener } from './front.ts'
 import { KeysRoutes } from './keys/routes.ts'
+import { Slices } from './keys/slices.ts'
 import { HTTP_LIMITS, type HttpLimits } from './limits.ts'
 import { registerMemberMetrics } from './member-metrics.ts'
 import type { HttpLog, MemberPort } from './ports.ts'
@@ -51,7 +52,8 @@ export class HttpServer {
     this.#log = log
     this.#limits = { ...HTTP_LIMITS, ...options.limits }
     const cors = new Cors(options.cors)
-    this.#keys = new KeysRoutes(member, this.#limits, options.metrics?.requests ?? new RequestMeter())
+    const slices = new Slices(this.#limits.sliceMsMax)
+    this.#keys = new KeysRoutes(member, this.#limits, options.metrics?.requests ?? new RequestMeter(), slices)
     if (options.metrics !== undefined) registerMemberMetrics(options.metrics, member, () => this.#keys.watchCount)
     let rest: Listener | undefined
     this.#app = buildApp({
@@ -59,7 +61,8 @@ export class HttpServer {
       cors,
       log,
       version: options.version ?? '0.0.0',
-      bodyBytesMax: this.#limits.bodyBytesMax,
+      slices,
+      digestsMax: this.#limits.listingsMax,
       makeServer: (handler) => {
         rest = handler
         return createServer()

@@ -7,7 +7,7 @@
 import assert from 'node:assert'
 import { type Children, isHiddenName, type Node } from './node.ts'
 
-/** The visible children of one directory at one moment. */
+/** The children of one directory at one moment, those that a GET shows unless all were asked for. */
 export interface Listing {
   /** In the order in which they are shown. */
   nodes: readonly Node[]
@@ -18,6 +18,8 @@ export interface Listing {
 export interface ListingOptions {
   /** The whole subtree rather than the children. */
   readonly recursive: boolean
+  /** Also what is hidden. */
+  readonly hidden?: boolean
 }
 
 const NO_BELOW: ReadonlyMap<Node, Listing> = new Map()
@@ -27,16 +29,17 @@ const NO_BELOW: ReadonlyMap<Node, Listing> = new Map()
  * `sortListing`. A hidden directory that is asked for itself shows its children.
  */
 export function takeListing(directory: Node, options: ListingOptions): Listing {
-  const top = takeLevel(directory, options.recursive)
-  const pending = options.recursive ? [{ directory, listing: top }] : []
+  const { recursive, hidden = false } = options
+  const top = takeLevel(directory, recursive, hidden)
+  const pending = recursive ? [{ directory, listing: top }] : []
   for (let level = pending.pop(); level !== undefined; level = pending.pop()) {
     const { children } = level.directory
     if (children?.directories === undefined) continue
     const below = level.listing.below as Map<Node, Listing>
     for (const name of children.directories) {
-      if (isHiddenName(name)) continue
+      if (!hidden && isHiddenName(name)) continue
       const child = children.get(name) as Node
-      const listing = takeLevel(child, true)
+      const listing = takeLevel(child, true, hidden)
       below.set(child, listing)
       if (child.children?.directories !== undefined) pending.push({ directory: child, listing })
     }
@@ -44,11 +47,11 @@ export function takeListing(directory: Node, options: ListingOptions): Listing {
   return top
 }
 
-function takeLevel(directory: Node, recursive: boolean): Listing {
+function takeLevel(directory: Node, recursive: boolean, hidden: boolean): Listing {
   const { children } = directory
   assert(children !== undefined, 'only a directory is listed')
   const below = recursive ? (children.directories === undefined ? NO_BELOW : new Map()) : undefined
-  return { nodes: visibleNodes(children), below }
+  return { nodes: hidden ? Array.from(children.values()) : visibleNodes(children), below }
 }
 
 function visibleNodes(children: Children): Node[] {

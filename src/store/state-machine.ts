@@ -12,7 +12,7 @@ import { ByteWriter } from './bytes.ts'
 import type { Command, PutMemberCommand } from './command.ts'
 import { compareAndDelete, compareAndSwap } from './comparisons.ts'
 import { countOutcome, statsJson } from './counters.ts'
-import { digestTree } from './digest.ts'
+import { digestSteps, digestTree } from './digest.ts'
 import { type Event, makeEvent } from './event.ts'
 import { EventRowWindow } from './event-rows.ts'
 import { History } from './history.ts'
@@ -210,6 +210,11 @@ export class StateMachine {
   /** Of tree, members, store index and clock: equal on members at an equal applied index. Walks the whole tree. */
   digest(): string {
     return digestTree(this.#tree, this.#clockMs)
+  }
+
+  /** The same of this moment, in steps that hold nobody up; the last returns it. */
+  digestSteps(): Generator<void, string, void> {
+    return digestSteps(this.#tree, this.#clockMs)
   }
 
   /**

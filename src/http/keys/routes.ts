@@ -37,7 +37,7 @@ import {
   sendRefusal,
   successPairs,
 } from './reply.ts'
-import { Slices } from './slices.ts'
+import type { Slices } from './slices.ts'
 import { Watches } from './watch.ts'
 
 const ALLOW = 'HEAD,GET,PUT,POST,DELETE'
@@ -62,13 +62,14 @@ export class KeysRoutes {
   #listings = 0
   #ending = false
 
-  constructor(member: MemberPort, limits: HttpLimits, meter: RequestMeter) {
+  /** @param slices Where listings are rendered. */
+  constructor(member: MemberPort, limits: HttpLimits, meter: RequestMeter, slices: Slices) {
     this.#member = member
     this.#limits = limits
     this.#meter = meter
     this.#watches = new Watches(member, limits)
     this.#budget = new BodyBudget(limits.bodiesBytesMax)
-    this.#slices = new Slices(limits.sliceMsMax)
+    this.#slices = slices
   }
 
   /** How many watches are waiting or streaming. */
