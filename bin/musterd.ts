@@ -7,6 +7,7 @@
  */
 import nodeModule from 'node:module'
 import process from 'node:process'
+import type { Member } from '../src/musterd.ts'
 
 /** How long a stop may take before the process ends anyway. Supervisors commonly kill after 10 s. */
 const STOP_MS_MAX = 5_000
@@ -37,12 +38,14 @@ const { log, flush } = createLog({
 })
 for (const warning of warnings) log.warn(warning)
 
-const { startMember } = await import('../src/musterd.ts')
-const member = await startMember(config, log).catch(fail)
-
 let stoppingSinceMs: number | undefined
+let started: Member | undefined
 process.on('SIGTERM', stop)
 process.on('SIGINT', stop)
+
+const { startMember } = await import('../src/musterd.ts')
+const member = await startMember(config, log).catch(fail)
+started = member
 void member.finished.then((fatal) => (fatal === undefined ? undefined : fail(fatal)))
 await member.ready.catch(fail)
 
@@ -52,7 +55,7 @@ process.stdout.write(
   `musterd is ready: member "${config.name}" (${member.memberId}) of cluster ${member.clusterId} serves ${serves}\n`,
 )
 
-/** The first signal stops in order; a second one ends at once. */
+/** The first signal stops in order; a second one ends at once. While the data is still being read there is nothing to stop. */
 function stop(signal: NodeJS.Signals): void {
   const nowMs = performance.now()
   if (stoppingSinceMs !== undefined) {
@@ -61,11 +64,15 @@ function stop(signal: NodeJS.Signals): void {
   }
   stoppingSinceMs = nowMs
   log.info({ signal }, 'stopping')
+  if (started === undefined) {
+    void end(0)
+    return
+  }
   setTimeout(() => {
     process.stderr.write(`musterd: gave up stopping in order after ${STOP_MS_MAX} ms\n`)
     process.exit(1)
   }, STOP_MS_MAX)
-  member.stop().then(() => end(0), fail)
+  started.stop().then(() => end(0), fail)
 }
 
 /** A condition that ends the process: one sentence, no stack. Anything else is a fault of ours and keeps its stack. */

@@ -1,6 +1,7 @@
 /** The server's command: what it prints, and how it ends. What keeps it from starting is in `tests/e2e/start.test.ts`. */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import { type Child, NODE } from '../support/child.ts'
 import { freePort } from '../support/free-port.ts'
@@ -69,6 +70,16 @@ describe('a single member', () => {
     child.kill('SIGTERM')
     expect(await child.exited).toEqual({ code: 0, signal: null })
     expect(performance.now() - began).toBeLessThan(STOP_MS_MAX)
+  })
+
+  test('a signal before it has its data ends it with status 0', async () => {
+    const folder = await scratchDir()
+    const child = musterd([...(await flags()).words, '--name', 'one'], folder)
+    // Its folder is made at the beginning of that; what follows takes longer than a look.
+    const deadlineMs = performance.now() + 30_000
+    while (!existsSync(join(folder, 'one.etcd')) && performance.now() < deadlineMs) await setImmediate()
+    child.kill('SIGTERM')
+    expect(await child.exited).toEqual({ code: 0, signal: null })
   })
 
   test('two signals at once are one: npm passes on the Ctrl-C that the terminal has sent already', async () => {
