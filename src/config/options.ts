@@ -222,7 +222,7 @@ export const OPTIONS = {
     min: 1,
     max: 1_000_000,
     scope: 'member',
-    help: 'How many connections of clients may be open at once; one more gets an error and is closed. Mind the limit of open files.',
+    help: 'How many connections of clients may be open at once, over all listeners; one more is closed at once. Mind the limit of open files.',
   },
   maxWatchers: {
     flag: 'max-watchers',

@@ -17,7 +17,7 @@ export interface HttpLimits {
    */
   readonly keyBytesMax: number
   readonly keySegmentsMax: number
-  /** Open connections of one listener. One more is closed at once. `node:http`. */
+  /** Open connections of all listeners together. One more is closed at once. `connections.ts`. */
   readonly connectionsMax: number
   /** Watches waiting or streaming. One more: error 300. `keys/watch.ts`. */
   readonly watchersMax: number

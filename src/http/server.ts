@@ -11,6 +11,7 @@ import type { Duplex } from 'node:stream'
 import type { FastifyInstance } from 'fastify'
 import { type Metrics, RequestMeter } from '../metrics.ts'
 import { buildApp } from './app.ts'
+import { Connections } from './connections.ts'
 import { Cors, type CorsOption } from './cors.ts'
 import { frontListener, type Listener } from './front.ts'
 import { KeysRoutes } from './keys/routes.ts'
@@ -43,14 +44,14 @@ export class HttpServer {
   readonly #keys: KeysRoutes
   readonly #app: FastifyInstance
   readonly #listener: Listener
-  readonly #log: HttpLog
+  readonly #connections: Connections
   readonly #servers: Server[] = []
   #closing: Promise<void> | undefined
 
   constructor(options: HttpServerOptions) {
     const { member, log } = options
-    this.#log = log
     this.#limits = { ...HTTP_LIMITS, ...options.limits }
+    this.#connections = new Connections(this.#limits.connectionsMax, log)
     const cors = new Cors(options.cors)
     const slices = new Slices(this.#limits.sliceMsMax)
     this.#keys = new KeysRoutes(member, this.#limits, options.metrics?.requests ?? new RequestMeter(), slices)
@@ -148,10 +149,7 @@ export class HttpServer {
       connectionsCheckingInterval: limits.slowLookMs,
     }
     const server = createServer(options, this.#listener)
-    server.maxConnections = limits.connectionsMax
-    server.on('drop', () =>
-      this.#log.warn({ connectionsMax: limits.connectionsMax }, 'a connection was refused: too many'),
-    )
+    server.on('connection', (socket) => this.#connections.take(socket))
     server.on('clientError', refuseConnection)
     return server
   }

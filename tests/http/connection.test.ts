@@ -5,7 +5,7 @@ import { Metrics } from '../../src/metrics.ts'
 import { eventually } from '../support/eventually.ts'
 import { FakeMember } from '../support/fake-member.ts'
 import { type HttpMember, requestText, startHttp } from '../support/http-member.ts'
-import { exchange, parseAnswer } from '../support/raw-http.ts'
+import { exchange, parseAnswer, RawConnection } from '../support/raw-http.ts'
 
 let http: HttpMember
 
@@ -248,6 +248,21 @@ describe('a limit', () => {
     await second.untilClosed()
     first.close()
     await eventually('room', async () => (await http.ask('GET', '/version')).status === 200)
+  })
+
+  test('of connections: counts those of all listeners, and the log hears of it once a second', async () => {
+    await http.close()
+    const warnings: { refused?: number }[] = []
+    const log = { debug() {}, info() {}, error() {}, warn: (fields: object) => warnings.push(fields) }
+    http = await startHttp({ log, limits: { connectionsMax: 1 } })
+    await http.server.listen([new URL('http://127.0.0.1:0')])
+    const ports = http.server.addresses().map((url) => Number(url.port))
+    const first = await http.connect()
+    await first.send(requestText('GET', '/version')).answer()
+    for (const port of [...ports, ...ports]) await (await RawConnection.open(port)).untilClosed()
+    expect(warnings.map(({ refused }) => refused)).toEqual([1])
+    await eventually('the second line', () => warnings.length === 2)
+    expect(warnings[1]?.refused).toBe(3)
   })
 
   test('of patience: a request that is only half sent is given up', async () => {
