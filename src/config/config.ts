@@ -39,7 +39,7 @@ export interface Config {
   readonly cors: readonly string[]
   readonly listenPeerUrls: readonly ListenEndpoint[]
   readonly initialAdvertisePeerUrls: readonly Endpoint[]
-  /** Matters only while there is no data: check it then with `bootstrapProblem`. */
+  /** Matters only while there is no data: check it then with `checkBootstrap`. */
   readonly initialCluster: readonly InitialMember[]
   readonly initialClusterState: 'new' | 'existing'
   readonly initialClusterToken: string

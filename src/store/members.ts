@@ -2,7 +2,7 @@
  * The replicated member list, as a typed view of the reserved subtree.
  *
  * Owns: `0/members/<id>` (JSON of name, peerURLs, clientURLs) and `0/removed/<id>`; what the member commands do to them.
- * Leaves to others: whether a change is wise (replica/member-changes.ts), who is a voter (raft).
+ * Leaves to others: whether a change is wise (the replica), who is a voter (raft).
  *
  * Each command that changes something takes one store index, as cluster bookkeeping does in etcd, and makes no event.
  */

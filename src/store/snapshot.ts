@@ -2,7 +2,7 @@
  * A whole state as a stream of bytes: sent from a view of one applied index, staged beside the live rows where it arrives.
  *
  * Owns: the stream's format, its checksum and counts, bounded chunks and batches. Leaves to others: carrying it
- * (peer/snapshot-stream.ts), when to send and whether to accept (replica), switching generations (replica, by
+ * (peer/snapshot-send.ts), when to send and whether to accept (replica), switching generations (replica, by
  * `currentGenerationRow`).
  *
  * Format history: 1, first. `MSNP`, version, then records: section (u8), key length and value length (u32 each), the

@@ -45,6 +45,18 @@ test('every folder of src/ has a DESIGN.md', () => {
   expect(missing, 'a page: purpose, the two or three ideas, what was decided against').toEqual([])
 })
 
+test('every file that a comment names exists', () => {
+  const paths = [...sources(...EVERYTHING).map(({ path }) => path), 'vitest.config.ts']
+  const wrong = sources(...PRODUCT).flatMap(({ path, text }) => {
+    const comments = text.match(/\/\*[\s\S]*?\*\/|(?<!:)\/\/.*/g) ?? []
+    const names = comments.flatMap((comment) => comment.match(/(?<![*\w./-])\w[\w./-]*\.ts\b/g) ?? [])
+    return names
+      .filter((name) => !paths.some((known) => known === name || known.endsWith(`/${name}`)))
+      .map((name) => `${path} names ${name}`)
+  })
+  expect(wrong, 'say where it is now').toEqual([])
+})
+
 test('every source file is used', () => {
   const files = new Map(sources(...EVERYTHING).map((file) => [file.path, file]))
   const reached = new Set<string>()
