@@ -60,6 +60,8 @@ test('a server counts what it answers and shows what its member tells', async ()
       'etcd_debugging_store_watch_requests_total 1',
       'etcd_server_has_leader 1',
       'etcd_server_is_leader 1',
+      'etcd_server_proposals_applied_total 4',
+      'etcd_server_proposals_pending 0',
       'etcd_debugging_store_writes_total{action="set"} 1',
       'etcd_debugging_store_reads_total{action="get"} 2',
       'muster_store_index 2',

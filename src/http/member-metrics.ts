@@ -19,6 +19,16 @@ export function registerMemberMetrics(metrics: Metrics, member: MemberPort, watc
     'Index up to which the log is committed.',
     () => member.raftIndex,
   )
+  metrics.gauge(
+    'etcd_server_proposals_applied_total',
+    'Index up to which the log is applied.',
+    () => member.appliedIndex,
+  )
+  metrics.gauge(
+    'etcd_server_proposals_pending',
+    'Writes and quorum reads that wait for their answer.',
+    () => member.waiting,
+  )
   metrics.gauge('etcd_debugging_store_watchers', 'Watches that wait or stream.', watches)
   metrics.gauge('muster_raft_term', 'The present term.', () => member.raftTerm)
   metrics.gauge('muster_store_index', 'What clients see as X-Etcd-Index.', () => member.store.storeIndex)

@@ -77,6 +77,10 @@ export interface MemberPort {
   /** Committed raft index and term, for the `X-Raft-` headers. */
   readonly raftIndex: number
   readonly raftTerm: number
+  /** Raft index up to which this member has applied the log. */
+  readonly appliedIndex: number
+  /** Writes and quorum reads that wait for their answer. */
+  readonly waiting: number
   /** The replicated clock as this member knows it now, for the remaining `ttl` of a node. Milliseconds. */
   clockNowMs(): number
   /** Wall time, for `expiration`. Milliseconds. */

@@ -61,6 +61,14 @@ class ReplicaPort implements MemberPort {
     return this.#replica.term
   }
 
+  get appliedIndex(): number {
+    return this.#replica.store.appliedIndex
+  }
+
+  get waiting(): number {
+    return this.#replica.waiting
+  }
+
   clockNowMs(): number {
     return this.#replica.clockNowMs()
   }

@@ -48,6 +48,14 @@ export class FakeMember implements MemberPort {
     return this.#raftIndex
   }
 
+  get appliedIndex(): number {
+    return this.store.appliedIndex
+  }
+
+  get waiting(): number {
+    return this.held.length
+  }
+
   clockNowMs(): number {
     return this.elapsedMs
   }
