@@ -34,6 +34,11 @@ export interface StoreOptions {
   readonly watchersMax?: number
   /** Reads events that are on disk only. Without one, watchers can look back as far as memory goes. */
   readonly historyReader?: HistoryReader | undefined
+  /**
+   * Calls `act` once, in the next pass of the loop: watchers that catch up share passes with everybody else. Default
+   * `setImmediate`; the simulator has a loop of its own.
+   */
+  readonly nextPass?: (act: () => void) => void
   /** Which generation of rows this state is kept in (rows.ts). Default `FIRST_GENERATION`. */
   readonly generation?: number
 }

@@ -19,7 +19,7 @@ import { History } from './history.ts'
 import { Keyspace } from './keyspace.ts'
 import { MemberList, putMember, removeMember } from './members.ts'
 import { type Node, viewNode } from './node.ts'
-import { HISTORY_LIMITS_DEFAULT, type StoreOptions, WATCHERS_MAX_DEFAULT } from './options.ts'
+import { HISTORY_LIMITS_DEFAULT, type StoreOptions } from './options.ts'
 import type { Outcome } from './outcome.ts'
 import { expire, remove } from './removals.ts'
 import {
@@ -87,7 +87,7 @@ export class StateMachine {
     this.#appliedTerm = marks.appliedTerm
     this.#clockMs = marks.stampMs
     this.#counters = marks.counters
-    this.watchers = new WatchHub(this, options.watchersMax ?? WATCHERS_MAX_DEFAULT, options.historyReader)
+    this.watchers = new WatchHub(this, options)
   }
 
   /** The read side: get, find. Do not write to it. Another object after `install`. */

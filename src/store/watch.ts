@@ -10,14 +10,15 @@
 
 import { type Event, matchesPast } from './event.ts'
 import type { History } from './history.ts'
-import type { HistoryReader } from './history-reader.ts'
+import type { Keyspace } from './keyspace.ts'
 import type { Node } from './node.ts'
+import { type StoreOptions, WATCHERS_MAX_DEFAULT } from './options.ts'
 import { ROOT } from './path.ts'
-import { CatchUp } from './watch-catchup.ts'
+import { CatchUp, type CatchUpHub } from './watch-catchup.ts'
 
 /** Why a watcher ended without its client asking for it. */
 export type WatchEnd =
-  /** Its sink could not take an event. */
+  /** Its sink took nothing though it was asked (`ready`). */
   | 'overflow'
   /** It was catching up, and the events it still needed left the window. */
   | 'cleared'
@@ -37,14 +38,18 @@ export interface WatchRequest {
   readonly since: number | bigint
   /**
    * Takes an event; called in order, each event once, while it is being applied, never before `watch` returned. Must
-   * not throw and must be quick. False: it could not be taken, and the watcher closes with 'overflow'.
+   * not throw and must be quick.
+   *
+   * False, for a stream only: it could not be taken now. The watcher goes back into the past, as far as this event, and
+   * catches up from there, with the rules of looking back. It closes with 'overflow' when the sink takes nothing although
+   * it was ready.
    */
   deliver(event: Event): boolean
   /** The watcher ended and not by `cancel`. At most once, and nothing follows. */
   closed(reason: WatchEnd): void
   /**
    * Asked while catching up, before every piece of at most 64 events: undefined when the sink can take one, else a
-   * promise for that moment. Without it pieces follow each other as fast as they are found.
+   * promise for that moment. Without it the sink counts as ready. Whoever waits here costs a cursor and nothing else.
    */
   ready?(): Promise<void> | undefined
 }
@@ -73,6 +78,7 @@ export type WatchAnswer =
 /** What a hub needs from the state it serves. */
 export interface WatchSource {
   readonly storeIndex: number
+  readonly tree: Pick<Keyspace, 'find'>
   readonly history: History
   readonly generation: number
 }
@@ -104,14 +110,15 @@ export class WatchHub {
   readonly #root = makePoint(undefined, '')
   readonly #all = new Set<LiveWatcher>()
 
-  constructor(source: WatchSource, watchersMax: number, reader: HistoryReader | undefined) {
+  constructor(source: WatchSource, options: StoreOptions) {
     this.#source = source
-    this.#watchersMax = watchersMax
-    this.#catchUp = new CatchUp(source, reader, {
+    this.#watchersMax = options.watchersMax ?? WATCHERS_MAX_DEFAULT
+    const hub: CatchUpHub = {
       join: (watcher) => this.#hang(watcher),
       deliver: (watcher, event) => this.#deliver(watcher, event),
       end: (watcher, reason) => this.#end(watcher, reason),
-    })
+    }
+    this.#catchUp = new CatchUp(source, options.historyReader, hub, options.nextPass)
   }
 
   /** How many watchers there are. */
@@ -135,7 +142,7 @@ export class WatchHub {
     const watcher = this.#makeWatcher(request, past ? since : Math.max(since, storeIndex + 1))
     this.#all.add(watcher)
     const missed = past && (request.stream || since < history.memoryFrom)
-    if (missed) this.#catchUp.start(watcher)
+    if (missed && !this.#isUntouched(request, since)) this.#catchUp.start(watcher)
     else {
       watcher.nextIndex = Math.max(watcher.nextIndex, storeIndex + 1)
       this.#hang(watcher)
@@ -165,7 +172,7 @@ export class WatchHub {
       if (slash === -1) break
     }
     this.#deliverHere(point, event)
-    if (removed?.children !== undefined) this.#deliverBelow(point, removed.children, event)
+    if (removed !== undefined) this.#deliverBelow(point, removed, event)
   }
 
   /** The state moved from `fromIndex` on without telling: every watcher of then looks back for what it missed. */
@@ -181,6 +188,17 @@ export class WatchHub {
   /** Ends all watchers with 'closed'. */
   closeAll(): void {
     for (const watcher of [...this.#all]) this.#end(watcher, 'closed')
+  }
+
+  /**
+   * True when the tree shows that nothing the request wants happened from `since` on: a file carries the index of its last
+   * change, and one that was removed since, itself or with a directory, came back with a later one. Without this, all who
+   * wait for a key that seldom changes would search the whole history at each request.
+   */
+  #isUntouched(request: WatchRequest, since: number): boolean {
+    if (request.recursive) return false
+    const node = this.#source.tree.find(request.path)
+    return node !== undefined && !node.dir && node.modifiedIndex < since
   }
 
   #find(request: WatchRequest, since: number): Event | undefined {
@@ -207,26 +225,38 @@ export class WatchHub {
     if (point.recursive !== undefined) this.#deliverAll(point.recursive, event)
   }
 
-  #deliverBelow(point: WatchPoint, children: ReadonlyMap<string, Node>, event: Event): void {
-    if (point.children === undefined) return
-    for (const [name, below] of point.children) {
-      const node = children.get(name)
-      if (node === undefined) continue
-      this.#deliverHere(below, event)
-      if (node.children !== undefined) this.#deliverBelow(below, node.children, event)
+  /** Walks both trees side by side. Not by recursion: a client chooses how deep they are. */
+  #deliverBelow(point: WatchPoint, removed: Node, event: Event): void {
+    const pending = [{ point, node: removed }]
+    for (let level = pending.pop(); level !== undefined; level = pending.pop()) {
+      const { children } = level.node
+      if (level.point.children === undefined || children === undefined) continue
+      for (const [name, below] of level.point.children) {
+        const node = children.get(name)
+        if (node === undefined) continue
+        this.#deliverHere(below, event)
+        if (node.children !== undefined) pending.push({ point: below, node })
+      }
     }
   }
 
   #deliverAll(watchers: Set<LiveWatcher>, event: Event): void {
-    for (const watcher of watchers) this.#deliver(watcher, event)
+    for (const watcher of watchers) {
+      if (this.#deliver(watcher, event)) continue
+      this.#unhang(watcher)
+      this.#catchUp.start(watcher)
+    }
   }
 
-  #deliver(watcher: LiveWatcher, event: Event): void {
-    if (watcher.ended || event.index < watcher.nextIndex) return
+  /** False: the sink did not take it, and the watcher still wants it. */
+  #deliver(watcher: LiveWatcher, event: Event): boolean {
+    if (watcher.ended || event.index < watcher.nextIndex) return true
     watcher.nextIndex = event.index + 1
-    if (!watcher.request.stream) this.#remove(watcher)
-    const taken = watcher.request.deliver(event)
-    if (!taken && !watcher.ended) this.#end(watcher, 'overflow')
+    const { request } = watcher
+    if (!request.stream) this.#remove(watcher)
+    if (request.deliver(event) || watcher.ended) return true
+    watcher.nextIndex = event.index
+    return false
   }
 
   #end(watcher: LiveWatcher, reason: WatchEnd): void {

@@ -102,7 +102,16 @@ export class SimMember implements WatchedMember {
   }
 
   get storeOptions(): StoreOptions {
-    return { history: this.#parts.settings.history, historyReader: diskHistoryReader(this.port) }
+    const { settings, timeline, resolved } = this.#parts
+    return {
+      history: settings.history,
+      historyReader: diskHistoryReader(this.port),
+      nextPass: (act) =>
+        timeline.in(0, () => {
+          act()
+          resolved()
+        }),
+    }
   }
 
   /** Writes the first rows of a data directory, as `musterd.ts` does. */

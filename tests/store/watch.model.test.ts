@@ -164,9 +164,9 @@ class World {
   }
 }
 
-/** Catching up is over: every read of the fake disk is a few microtasks. */
+/** Catching up is over: every read of the fake disk is a few microtasks, and every piece of the history one pass. */
 async function settled(): Promise<void> {
-  await nextTurn()
+  for (let pass = 0; pass < EVENTS_MAX; pass += 1) await nextTurn()
 }
 
 test('every watcher sees every matching event once, in order, live and from memory and from disk', async () => {

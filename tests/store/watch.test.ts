@@ -1,44 +1,14 @@
-/** Watchers one by one: limits, ends, pacing, and moving to an installed snapshot. The rules of matching have a model. */
-import { setImmediate as nextTurn } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
-import type { HistoryReader } from '../../src/store/history-reader.ts'
-import { diskHistoryReader } from '../../src/store/history-reader.ts'
-import { HISTORY_LIMITS_DEFAULT, type HistoryLimits, type StoreOptions } from '../../src/store/options.ts'
-import { restoreStore } from '../../src/store/restore.ts'
-import { currentGenerationRow } from '../../src/store/rows.ts'
-import { openSnapshot, stageSnapshot } from '../../src/store/snapshot.ts'
-import { StoreError } from '../../src/store/store-error.ts'
-import type { WatchAnswer, WatchRequest } from '../../src/store/watch.ts'
-import { FakeDisk } from '../support/fake-disk.ts'
+import { makeEvent } from '../../src/store/event.ts'
+import { History } from '../../src/store/history.ts'
+import { Keyspace } from '../../src/store/keyspace.ts'
+import { Children, makeDirectory, makeFile, viewNode, viewRemoved } from '../../src/store/node.ts'
+import { HISTORY_LIMITS_DEFAULT } from '../../src/store/options.ts'
+import { WatchHub } from '../../src/store/watch.ts'
 import { command, StoreRig, ttl } from '../support/store-rig.ts'
+import { limits, type Recorded, record, settled } from '../support/watch-rig.ts'
 
 const { set, remove } = command
-
-interface Recorded {
-  readonly log: string[]
-  readonly answer: WatchAnswer
-}
-
-function record(rig: StoreRig, path: string, more: Partial<WatchRequest> = {}): Recorded {
-  const log: string[] = []
-  const answer = rig.store.watchers.watch({
-    path,
-    recursive: false,
-    stream: true,
-    since: 0,
-    deliver: (event) => {
-      log.push(`${event.action} ${event.node.key} ${event.index}`)
-      return true
-    },
-    closed: (reason) => log.push(`closed ${reason}`),
-    ...more,
-  })
-  return { log, answer }
-}
-
-function limits(more: Partial<HistoryLimits>): HistoryLimits {
-  return { ...HISTORY_LIMITS_DEFAULT, ...more }
-}
 
 describe('registering', () => {
   test('answers the index of that moment, and what happens later is delivered at once', () => {
@@ -129,12 +99,13 @@ describe('ending', () => {
     expect(rig.store.watchers.count).toBe(0)
   })
 
-  test('a sink that cannot take an event is closed and slows nobody', () => {
+  test('a sink that takes nothing though it is ready is closed and slows nobody', async () => {
     const rig = new StoreRig()
     const slow = record(rig, '/a', { deliver: () => false })
     const other = record(rig, '/a')
     rig.do(set('/a', '1'))
     rig.do(set('/a', '2'))
+    await settled()
     expect(slow.log).toEqual(['closed overflow'])
     expect(other.log).toEqual(['set /a 1', 'set /a 2'])
   })
@@ -180,6 +151,30 @@ describe('removing a directory', () => {
     expect([never.log, deeper.log]).toEqual([[], []])
   })
 
+  test('finds watchers at any depth', () => {
+    const depth = 100_000
+    const history = new History(HISTORY_LIMITS_DEFAULT, 0)
+    const hub = new WatchHub({ storeIndex: 1, generation: 1, history, tree: new Keyspace() }, {})
+    let removed = makeFile('/deepest', 'v', 1, 1, 0, 0)
+    for (let level = 0; level < depth; level += 1) {
+      const children = new Children()
+      children.hang('a', removed)
+      removed = makeDirectory('/d', 1, 0, 0, children)
+    }
+    const seen: number[] = []
+    const answer = hub.watch({
+      path: `/d${'/a'.repeat(depth)}`,
+      recursive: false,
+      stream: true,
+      since: 0,
+      deliver: (event) => seen.push(event.index) > 0,
+      closed: () => {},
+    })
+    expect(answer.kind).toBe('registered')
+    hub.notify(makeEvent(2, 'delete', viewRemoved(removed, 2), viewNode(removed, 0), false, false), removed)
+    expect(seen).toEqual([2])
+  })
+
   test('also by expiry', () => {
     const rig = new StoreRig()
     rig.do(set('/d/x', '1'))
@@ -187,204 +182,6 @@ describe('removing a directory', () => {
     const { log } = record(rig, '/d/x')
     rig.expireAt(5)
     expect(log).toEqual(['expire /d 3'])
-  })
-})
-
-describe('a stream from the past', () => {
-  test('gets the past in order and goes on live, and nothing before watch returned', async () => {
-    const rig = new StoreRig()
-    for (let at = 1; at <= 200; at += 1) rig.do(set('/a', String(at)))
-    const { log } = record(rig, '/a', { since: 1 })
-    expect(log).toEqual([])
-    rig.do(set('/a', 'between'))
-    await nextTurn()
-    rig.do(set('/a', 'live'))
-    expect(log).toEqual(Array.from({ length: 202 }, (_, at) => `set /a ${at + 1}`))
-  })
-
-  test('waits for its sink after every 64 events', async () => {
-    const rig = new StoreRig()
-    for (let at = 1; at <= 150; at += 1) rig.do(set('/a', String(at)))
-    const gates: (() => void)[] = []
-    const { log } = record(rig, '/a', { since: 1, ready: () => new Promise((resolve) => gates.push(resolve)) })
-    const seen: number[] = []
-    for (let round = 0; round < 4; round += 1) {
-      await nextTurn()
-      seen.push(log.length)
-      gates.shift()?.()
-    }
-    await nextTurn()
-    expect([...seen, log.length]).toEqual([0, 64, 128, 150, 150])
-    rig.do(set('/a', 'live'))
-    expect(log.length).toBe(151)
-  })
-
-  test('ends with cleared when the window passes it', async () => {
-    const rig = new StoreRig({ history: limits({ eventsMax: 100 }) })
-    for (let at = 1; at <= 100; at += 1) rig.do(set('/a', String(at)))
-    let open: () => void = () => {}
-    const { log } = record(rig, '/a', {
-      since: 1,
-      ready: () =>
-        new Promise((resolve) => {
-          open = resolve
-        }),
-    })
-    for (let at = 1; at <= 100; at += 1) rig.do(set('/b', String(at)))
-    open()
-    await nextTurn()
-    expect(log).toEqual(['closed cleared'])
-  })
-
-  test('closes when its sink cannot take the past', async () => {
-    const rig = new StoreRig()
-    for (let at = 1; at <= 5; at += 1) rig.do(set('/a', String(at)))
-    let asked = 0
-    const { log } = record(rig, '/a', {
-      since: 1,
-      deliver: () => {
-        asked += 1
-        return asked < 3
-      },
-    })
-    await nextTurn()
-    rig.do(set('/a', 'live'))
-    expect([log, asked, rig.store.watchers.count]).toEqual([['closed overflow'], 3, 0])
-  })
-
-  test('may be cancelled on the way', async () => {
-    const rig = new StoreRig()
-    rig.do(set('/a', '1'))
-    const { log, answer } = record(rig, '/a', { since: 1 })
-    if (answer.kind === 'registered') answer.watcher.cancel()
-    await nextTurn()
-    expect(log).toEqual([])
-  })
-})
-
-describe('events on disk only', () => {
-  function withDisk(reader?: (disk: FakeDisk) => HistoryReader): { rig: StoreRig; disk: FakeDisk; drain: () => void } {
-    const disk = new FakeDisk()
-    const rig = new StoreRig({
-      history: limits({ memoryEventsMax: 5 }),
-      historyReader: reader?.(disk) ?? diskHistoryReader(disk),
-    })
-    return { rig, disk, drain: () => disk.writeSync(rig.store.drainRows(), false) }
-  }
-
-  test('are read back, for a stream and for a single answer', async () => {
-    const { rig, drain } = withDisk()
-    for (let at = 1; at <= 300; at += 1) {
-      rig.do(set(at % 100 === 7 ? '/rare' : '/a', String(at)))
-      if (at % 10 === 0) drain()
-    }
-    const stream = record(rig, '/rare', { since: 1 })
-    const single = record(rig, '/rare', { since: 8, stream: false })
-    expect(single.answer.kind).toBe('registered')
-    await nextTurn()
-    expect(stream.log).toEqual(['set /rare 7', 'set /rare 107', 'set /rare 207'])
-    expect(single.log).toEqual(['set /rare 107'])
-  })
-
-  test('a disk that cannot be read ends the watcher, not the store', async () => {
-    const failing: HistoryReader = { read: () => Promise.reject(new StoreError('MUSTER_DISK_FAILED', 'broken disk')) }
-    const { rig, drain } = withDisk(() => failing)
-    for (let at = 1; at <= 20; at += 1) rig.do(set('/a', String(at)))
-    drain()
-    const { log } = record(rig, '/a', { since: 1 })
-    await nextTurn()
-    expect(log).toEqual(['closed failed'])
-    rig.do(set('/a', 'x'))
-  })
-
-  test('are read by a few watchers at a time', async () => {
-    let now = 0
-    let most = 0
-    const { rig, drain } = withDisk((disk) => {
-      const reader = diskHistoryReader(disk)
-      return {
-        read: async (generation, from) => {
-          now += 1
-          most = Math.max(most, now)
-          await nextTurn()
-          const events = await reader.read(generation, from)
-          now -= 1
-          return events
-        },
-      }
-    })
-    for (let at = 1; at <= 50; at += 1) rig.do(set('/a', String(at)))
-    drain()
-    const watchers = Array.from({ length: 40 }, () => record(rig, '/a', { since: 1 }))
-    for (let turn = 0; turn < 200 && watchers.some(({ log }) => log.length < 50); turn += 1) await nextTurn()
-    expect(watchers.map(({ log }) => log.length)).toEqual(watchers.map(() => 50))
-    expect(most).toBe(8)
-  })
-
-  test('cannot be looked back to without a reader', () => {
-    const rig = new StoreRig({ history: limits({ memoryEventsMax: 5 }) })
-    for (let at = 1; at <= 20; at += 1) rig.do(set('/a', String(at)))
-    rig.store.drainRows()
-    expect(record(rig, '/a', { since: 15 }).answer).toMatchObject({ kind: 'cleared', oldest: 16 })
-  })
-})
-
-describe('installing a snapshot', () => {
-  test('keeps watchers, which see what they missed, once, and go on live', async () => {
-    const ahead = new StoreRig()
-    const disk = new FakeDisk()
-    const options: StoreOptions = { history: limits({ memoryEventsMax: 3 }), historyReader: diskHistoryReader(disk) }
-    const behind = new StoreRig(options)
-    for (const rig of [ahead, behind]) rig.do(set('/a', '1'))
-    const stream = record(behind, '/a')
-    const single = record(behind, '/b', { stream: false })
-    const future = record(behind, '/a', { since: 30 })
-    for (let at = 2; at <= 20; at += 1) ahead.do(set(at === 9 ? '/b' : '/a', String(at)))
-
-    const source = new FakeDisk()
-    source.writeSync(ahead.store.drainRows(), true)
-    const { chunks } = await openSnapshot(source.view())
-    const staged = await stageSnapshot(disk, 2, chunks(), options)
-    behind.store.install(staged.stateMachine)
-    disk.writeSync([currentGenerationRow(2), ...behind.store.drainRows()], true)
-    expect(behind.store.digest()).toBe(ahead.store.digest())
-    await nextTurn()
-    behind.do(set('/a', 'live'))
-    const missed = Array.from({ length: 20 }, (_, at) => at + 2).filter((index) => index !== 9)
-    expect(stream.log).toEqual(missed.map((index) => `set /a ${index}`))
-    expect(single.log).toEqual(['set /b 9'])
-    expect(future.log).toEqual([])
-    expect((await restoreStore(disk, options)).stateMachine.storeIndex).toBe(20)
-  })
-
-  test('does not tell watchers of what they saw, or were not to see, before', async () => {
-    const ahead = new StoreRig()
-    const behind = new StoreRig()
-    ahead.do(set('/d/y', '1'))
-    behind.do(set('/d/y', '1'))
-    const { log } = record(behind, '/d/never')
-    for (const rig of [ahead, behind]) rig.do(remove('/d', { recursive: true }))
-    ahead.do(set('/d/never', '1'))
-    const source = new FakeDisk()
-    source.writeSync(ahead.store.drainRows(), true)
-    const { chunks } = await openSnapshot(source.view())
-    behind.store.install((await stageSnapshot(new FakeDisk(), 2, chunks())).stateMachine)
-    await nextTurn()
-    expect(log).toEqual(['set /d/never 3'])
-  })
-
-  test('ends watchers whose events left the window', async () => {
-    const ahead = new StoreRig({ history: limits({ eventsMax: 3 }) })
-    const behind = new StoreRig({ history: limits({ eventsMax: 3 }) })
-    const { log } = record(behind, '/a')
-    for (let at = 1; at <= 20; at += 1) ahead.do(set('/a', String(at)))
-    const source = new FakeDisk()
-    source.writeSync(ahead.store.drainRows(), true)
-    const { chunks } = await openSnapshot(source.view())
-    const staged = await stageSnapshot(new FakeDisk(), 2, chunks())
-    behind.store.install(staged.stateMachine)
-    await nextTurn()
-    expect(log).toEqual(['closed cleared'])
   })
 })
 

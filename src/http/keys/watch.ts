@@ -26,7 +26,7 @@ export class Watches {
   constructor(member: MemberPort, limits: HttpLimits) {
     this.#member = member
     this.#watchersMax = limits.watchersMax
-    this.#fanOut = new FanOut(limits.streamBufferBytesMax)
+    this.#fanOut = new FanOut(limits.streamBufferBytesMax, limits.stallMsMax)
   }
 
   /** How many are waiting or streaming. */
@@ -42,19 +42,21 @@ export class Watches {
       return
     }
     const sink = new StreamSink(response)
-    const framed = response.req.httpVersionMinor === 1
     const answer = member.store.watchers.watch({
       path: request.path,
       recursive: request.recursive,
       stream: request.stream,
       since: request.since,
       deliver: (event) => {
-        if (request.stream) return framed ? this.#fanOut.stream(sink, event) : this.#fanOut.write(response, event)
+        if (request.stream) return this.#fanOut.stream(sink, event)
         this.#fanOut.finish(response, event)
         return true
       },
-      closed: () => response.destroy(),
-      ready: () => untilDrained(response),
+      closed: (why) => {
+        console.log('WHY', why)
+        response.destroy()
+      },
+      ready: () => this.#fanOut.ready(sink),
     })
     switch (answer.kind) {
       case 'cleared': {
@@ -88,18 +90,4 @@ export class Watches {
       watcher.cancel()
     })
   }
-}
-
-function untilDrained(response: ServerResponse): Promise<void> | undefined {
-  const { socket } = response
-  if (socket === null || !socket.writableNeedDrain) return undefined
-  return new Promise((resolve) => {
-    const settle = (): void => {
-      socket.off('drain', settle)
-      socket.off('close', settle)
-      resolve()
-    }
-    socket.on('drain', settle)
-    socket.on('close', settle)
-  })
 }

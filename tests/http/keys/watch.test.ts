@@ -195,26 +195,6 @@ describe('a stream', () => {
     const text = await connection.until('the next', (received) => received.includes('"value":"2"'))
     expect(text.slice(text.indexOf('\r\n\r\n') + 4)).toMatch(/^[0-9a-f]+\r\n\{.*\}\n\r\n[0-9a-f]+\r\n\{.*\}\n\r\n$/)
   })
-
-  test('whose client does not read is closed once too much waits, and others are not', async () => {
-    await http.close()
-    http = await startHttp({ limits: { streamBufferBytesMax: 256 * 1024 } })
-    const { connection: slow } = await watch('/k?wait=true&stream=true')
-    const { connection: quick } = await watch('/k?wait=true&stream=true')
-    slow.socket.pause()
-    const padding = 'x'.repeat(50_000)
-    for (let n = 0; http.member.store.watchers.count === 2; n++) {
-      expect(n).toBeLessThan(1000)
-      quick.text = ''
-      put('/k', `${n},${padding}`)
-      await quick.until('an event', (received) => received.includes(`"value":"${n},`))
-    }
-    quick.text = ''
-    put('/k', 'last')
-    await quick.until('the last', (received) => received.includes('"value":"last"'))
-    slow.socket.resume()
-    await slow.untilClosed()
-  })
 })
 
 describe('a watch that cannot be', () => {
