@@ -37,5 +37,6 @@ USER 1000:1000
 VOLUME /data
 EXPOSE 2379 2380
 STOPSIGNAL SIGTERM
+# Reads the variables, not the flags: move the client port by variable, or override this with `muster healthcheck --url …`.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=15s --retries=3 CMD ["muster", "healthcheck"]
 ENTRYPOINT ["musterd"]
