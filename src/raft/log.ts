@@ -223,10 +223,11 @@ export class RaftLog {
     return this.#appliedIndex < this.#commitIndex
   }
 
-  /** Hands out committed entries for applying, up to `bytesMax` but at least one, if any. */
-  takeCommitted(bytesMax: number): readonly Entry[] {
+  /** Hands out committed entries for applying, up to `bytesMax` and `countMax` (1 or more) but at least one, if any. */
+  takeCommitted(bytesMax: number, countMax: number): readonly Entry[] {
     if (!this.hasCommitted()) return NO_ENTRIES
-    const entries = this.#take(this.#appliedIndex + 1, this.#commitIndex, bytesMax)
+    const to = Math.min(this.#commitIndex, this.#appliedIndex + countMax)
+    const entries = this.#take(this.#appliedIndex + 1, to, bytesMax)
     this.#appliedIndex += entries.length
     return entries
   }

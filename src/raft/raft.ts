@@ -255,7 +255,8 @@ export class Raft {
       snapshot !== undefined ||
       (hardState !== undefined && (hardState.term !== before.term || hardState.vote !== before.vote))
     // The rows of a snapshot become the state first; what comes after it is applied in the next turn.
-    const committed = snapshot === undefined ? log.takeCommitted(state.config.appliedBytesMax) : NO_ENTRIES
+    const { appliedBytesMax, appliedCountMax } = state.config
+    const committed = snapshot === undefined ? log.takeCommitted(appliedBytesMax, appliedCountMax) : NO_ENTRIES
     state.messages = []
     state.promises = []
     state.readsReady = []

@@ -36,7 +36,7 @@ export interface Ready {
   readonly messages: readonly Message[]
   /** Messages that rest on what this batch persists: to be sent after `written()`. */
   readonly promises: readonly Message[]
-  /** To apply, in order. Bounded by `appliedBytesMax`; more follows in the next turn. */
+  /** To apply, in order. Bounded by `appliedBytesMax` and `appliedCountMax`; more follows in the next turn. */
   readonly committed: readonly Entry[]
   /** Reads whose leadership proof arrived. */
   readonly reads: readonly ReadReady[]

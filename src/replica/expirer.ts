@@ -15,7 +15,7 @@ export class Expirer {
   /**
    * Looks whether something is due.
    *
-   * @param nextDeadlineMs the soonest deadline in the tree, on the replicated clock; undefined for none.
+   * @param nextDeadlineMs the soonest deadline in the tree, on the replicated clock; undefined for none, or none known yet.
    * @param clockMs the leader's replicated clock now.
    * @returns the command to propose, or undefined.
    */

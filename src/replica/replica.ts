@@ -189,7 +189,7 @@ export class Replica implements PeerEvents {
     if (this.#raft.owesCommit) this.#later()
     if (ready === undefined) {
       this.#inbox.settleOffer(false)
-      return this.#flusher.isAsked ? this.#flushOnly() : undefined
+      return this.#flusher.isAsked || this.#store.sweeping ? this.#flushOnly() : undefined
     }
 
     this.#turnOpen = true

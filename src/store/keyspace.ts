@@ -14,6 +14,9 @@ import { Children, makeDirectory, type Node } from './node.ts'
 import { type Failure, failure } from './outcome.ts'
 import { ownString, RESERVED_ROOT, ROOT } from './path.ts'
 
+/** Orphans that asking for the next node to fall due may meet, so that a leader that asks each turn is not held up. */
+const ORPHANS_SKIPPED_MAX = 1000
+
 /** Where a walk along a path ended. One record, overwritten by every walk. */
 export interface Cursor {
   /** The last directory that exists on the way. */
@@ -143,11 +146,28 @@ export class Keyspace {
     return node
   }
 
-  /** The first node to fall due that is still in the tree. */
+  /**
+   * The first node to fall due that is still in the tree. Takes at most `ORPHANS_SKIPPED_MAX` orphans out of its way:
+   * undefined as well when there are more of them before it. They are swept away soon, and then it shows.
+   */
   nextDue(): Node | undefined {
-    for (;;) {
+    for (let skipped = 0; skipped < ORPHANS_SKIPPED_MAX; skipped += 1) {
       const node = this.due.peek()
       if (node === undefined || this.find(node.key) === node) return node
+      this.due.remove(node)
+    }
+    return undefined
+  }
+
+  /**
+   * The first node that is due at `clockMs` and still in the tree. Takes every orphan out of its way that is due as well,
+   * however many: how far sweeping has come differs between members, and what expires must not.
+   */
+  dueAt(clockMs: number): Node | undefined {
+    for (;;) {
+      const node = this.due.peek()
+      if (node === undefined || node.deadlineMs > clockMs) return undefined
+      if (this.find(node.key) === node) return node
       this.due.remove(node)
     }
   }

@@ -44,8 +44,8 @@ export function remove(tree: Keyspace, command: DeleteCommand, clockMs: number):
  */
 export function expire(tree: Keyspace, clockMs: number, happened: (event: Event, node: Node) => void): void {
   for (let count = 0; count < EXPIRED_COUNT_MAX; count += 1) {
-    const node = tree.nextDue()
-    if (node === undefined || node.deadlineMs > clockMs) return
+    const node = tree.dueAt(clockMs)
+    if (node === undefined) return
     const index = tree.advance()
     tree.take(tree.walk(node.key))
     happened(makeEvent(index, 'expire', viewRemoved(node, index), viewNode(node, clockMs), false, false), node)

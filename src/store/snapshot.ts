@@ -191,7 +191,10 @@ class Receiver {
 
   async finish(): Promise<StagedSnapshot> {
     if (this.#stage !== 'ended') throw broken('it was cut short')
-    for (const key of this.#rebuilder.orphans) this.#rows.push({ type: 'del', key })
+    for (const key of this.#rebuilder.orphans) {
+      this.#rows.push({ type: 'del', key })
+      if (this.#rows.length >= BATCH_ROWS_MAX) await this.#flush()
+    }
     await this.#flush()
     const stateMachine = this.#rebuilder.finish()
     return {

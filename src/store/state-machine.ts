@@ -167,7 +167,10 @@ export class StateMachine {
     this.#moved = true
   }
 
-  /** When the next key falls due, on the replicated clock. Undefined: none has a TTL. */
+  /**
+   * When the next key falls due, on the replicated clock. Undefined: none has a TTL, or so much of removed directories has
+   * still to be swept that it is not known yet: ask again next turn, there will be one (`sweeping`).
+   */
   nextDeadlineMs(): number | undefined {
     return this.#tree.nextDue()?.deadlineMs
   }

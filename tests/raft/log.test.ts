@@ -172,10 +172,18 @@ describe('committing and applying', () => {
   test('committed entries are handed out once, cut by bytes, but never less than one', () => {
     const log = makeLog([1, 1, 1])
     log.commitTo(3)
-    expect(log.takeCommitted(proposalBytes(1) * 2)).toEqual(entries(1, 1, 1))
+    expect(log.takeCommitted(proposalBytes(1) * 2, 9)).toEqual(entries(1, 1, 1))
     expect([log.appliedIndex, log.hasCommitted()]).toEqual([2, true])
-    expect(log.takeCommitted(1)).toEqual(entries(3, 1))
-    expect([log.takeCommitted(1), log.hasCommitted()]).toEqual([[], false])
+    expect(log.takeCommitted(1, 9)).toEqual(entries(3, 1))
+    expect([log.takeCommitted(1, 9), log.hasCommitted()]).toEqual([[], false])
+  })
+
+  test('committed entries are cut by their number too', () => {
+    const log = makeLog([1, 1, 1, 1])
+    log.commitTo(3)
+    expect(log.takeCommitted(Number.POSITIVE_INFINITY, 2)).toEqual(entries(1, 1, 1))
+    expect(log.takeCommitted(Number.POSITIVE_INFINITY, 2)).toEqual(entries(3, 1))
+    expect([log.appliedIndex, log.hasCommitted()]).toEqual([3, false])
   })
 
   test('a membership change that is committed and not applied is seen', () => {
@@ -185,7 +193,7 @@ describe('committing and applying', () => {
     expect(log.hasUnappliedMembership()).toBe(false)
     log.commitTo(3)
     expect(log.hasUnappliedMembership()).toBe(true)
-    log.takeCommitted(proposalBytes(1) * 2)
+    log.takeCommitted(proposalBytes(1) * 2, 9)
     expect(log.hasUnappliedMembership()).toBe(false)
   })
 })
@@ -235,7 +243,7 @@ describe('compaction and snapshots', () => {
       for (let i = 0; i < 100; i++) log.append(makeEntry(++index, 1))
       log.commitTo(index)
       log.takeUnwritten()
-      log.takeCommitted(Number.POSITIVE_INFINITY)
+      log.takeCommitted(Number.POSITIVE_INFINITY, 10_000)
       log.compact(index - 10)
       expect([log.firstIndex, log.lastIndex, termsOf(log).length]).toEqual([index - 9, index, 10])
       expect(log.slice(index - 9, 1)[0]?.index).toBe(index - 9)

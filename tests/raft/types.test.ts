@@ -41,6 +41,7 @@ describe('settings', () => {
     { uncommittedBytesMax: -1 },
     { proposeBytesMax: 0 },
     { inflightCountMax: 0 },
+    { appliedCountMax: 0 },
     { readsMax: 0 },
   ])('%o are refused', (settings) => {
     expect(() => checkRaftConfig({ ...CONFIG, ...settings })).toThrow()

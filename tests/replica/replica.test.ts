@@ -48,6 +48,17 @@ describe('a lone member', () => {
     expect(heard.slice(1)).toEqual(Array.from({ length: 12 }, () => ({ ok: false, condition: 'MUSTER_STOPPED' })))
   })
 
+  test('sweeps up all that a removed directory held before it comes to rest, though nobody asks for anything', () => {
+    const [id] = makeReplica().voters
+    const { replica } = makeReplica(['a'], { settings: makeSettings(id, { requestsMax: 20_000 }) })
+    turns(replica)
+    for (let i = 0; i < 12_000; i++) replica.write(setCommand(`/d/${i}`), () => {})
+    turns(replica)
+    replica.write({ kind: 'delete', path: '/d', dir: false, recursive: true }, () => {})
+    turns(replica)
+    expect([replica.store.storeIndex > 12_000, replica.store.sweeping]).toEqual([true, false])
+  })
+
   test('draws the rows of what was applied when enough is outstanding, or when asked', () => {
     const { replica } = makeReplica()
     turns(replica)

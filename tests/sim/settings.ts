@@ -28,6 +28,7 @@ export interface WorldSettings {
   readonly inflightCountMax: number
   readonly inflightBytesMax: number
   readonly appliedBytesMax: number
+  readonly appliedCountMax: number
   readonly uncommittedBytesMax: number
   readonly proposeBytesMax: number
   readonly readsMax: number
@@ -47,6 +48,7 @@ export const ROOMY: WorldSettings = {
   inflightCountMax: 64,
   inflightBytesMax: 1024 * 1024,
   appliedBytesMax: 1024 * 1024,
+  appliedCountMax: 1000,
   uncommittedBytesMax: 1024 * 1024,
   proposeBytesMax: 64 * 1024,
   readsMax: 1000,
@@ -69,6 +71,7 @@ export function drawSettings(random: Prng): WorldSettings {
     inflightCountMax: random.pick([1, 4, 64]),
     inflightBytesMax: random.pick([1000, 1024 * 1024]),
     appliedBytesMax: random.pick([250, 4000, 1024 * 1024]),
+    appliedCountMax: random.pick([1, 20, 1000]),
     uncommittedBytesMax: tight ? random.pick([400, 1500]) : 1024 * 1024,
     proposeBytesMax: random.pick([200, 64 * 1024]),
     readsMax: tight ? 2 : 1000,
@@ -96,6 +99,7 @@ export function replicaSettings(settings: WorldSettings, id: MemberId, random: (
       inflightCountMax: settings.inflightCountMax,
       inflightBytesMax: settings.inflightBytesMax,
       appliedBytesMax: settings.appliedBytesMax,
+      appliedCountMax: settings.appliedCountMax,
       uncommittedBytesMax: settings.uncommittedBytesMax,
       proposeBytesMax: settings.proposeBytesMax,
       readsMax: settings.readsMax,

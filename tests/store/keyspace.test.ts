@@ -304,6 +304,36 @@ describe('time to live', () => {
     expect(rig.store.history.at(rig.store.history.positionOf(3))?.node).toMatchObject({ key: '/d', dir: true })
   })
 
+  test('what a removed directory held is skipped a little at a time, and never expires', () => {
+    const rig = new StoreRig()
+    for (let at = 0; at < 2500; at += 1) rig.do(command.set(`/d/${at}`, 'v', { ttl: ttl(1000) }))
+    rig.do(command.set('/live', 'v', { ttl: ttl(2000) }))
+    rig.do(command.remove('/d', { recursive: true }))
+    const { due } = rig.store.tree
+    rig.expireAt(999)
+    expect(due.size).toBe(2501)
+    const left = [1, 2, 3].map(() => [rig.store.nextDeadlineMs(), due.size])
+    expect(left).toEqual([
+      [undefined, 1501],
+      [undefined, 501],
+      [2000, 1],
+    ])
+    expect(rig.store.storeIndex).toBe(2502)
+  })
+
+  test('what expires is the same however far sweeping has come', () => {
+    const [swept, behind] = [new StoreRig(), new StoreRig()]
+    for (const rig of [swept, behind]) {
+      for (let at = 0; at < 2500; at += 1) rig.do(command.set(`/d/${at}`, 'v', { ttl: ttl(1000) }))
+      for (const key of ['/a', '/z']) rig.do(command.set(key, 'v', { ttl: ttl(1000) }))
+      rig.do(command.remove('/d', { recursive: true }))
+    }
+    swept.store.drainRows()
+    for (const rig of [swept, behind]) rig.expireAt(1000)
+    expect(behind.store.digest()).toBe(swept.store.digest())
+    expect(behind.store.tree.find('/z')).toBeUndefined()
+  })
+
   test('an expiry of an earlier term changes nothing', () => {
     const rig = new StoreRig()
     rig.do(command.set('/k', 'v', { ttl: ttl(5) }))

@@ -3,7 +3,7 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import { Database } from '../../src/store/database.ts'
 import type { Disk } from '../../src/store/disk.ts'
 import { restoreStore } from '../../src/store/restore.ts'
-import { currentGenerationRow, generationRanges, keyAfter } from '../../src/store/rows.ts'
+import { currentGenerationRow, generationRanges, keyAfter, type Row } from '../../src/store/rows.ts'
 import { CHUNK_BYTES_MAX, openSnapshot, stageSnapshot } from '../../src/store/snapshot.ts'
 import { FakeDisk } from '../support/fake-disk.ts'
 import { scratchDir } from '../support/scratch.ts'
@@ -96,6 +96,28 @@ describe('staging', () => {
     const { stateMachine, generation } = await restoreStore(reopened)
     expect([generation, stateMachine.digest()]).toEqual([3, rig.store.digest()])
     expect(await rowsOf(reopened, 1)).toBe(0)
+  })
+
+  test('deletes what a removed directory left in batches as small as all others', async () => {
+    const { disk } = await source((rig) => {
+      for (let at = 0; at < 9000; at += 1) rig.do(command.set(`/d/${at}`, 'v'))
+    })
+    const rig = new StoreRig({}, (await restoreStore(disk)).stateMachine)
+    rig.do(command.remove('/d', { recursive: true }))
+    disk.writeSync(rig.store.drainRows(), true)
+    const batches: number[] = []
+    class CountingDisk extends FakeDisk {
+      override async write(rows: readonly Row[], sync: boolean): Promise<void> {
+        batches.push(rows.length)
+        await super.write(rows, sync)
+      }
+    }
+    const target = new CountingDisk()
+    const staged = await stageSnapshot(target, 2, (await openSnapshot(disk.view())).chunks())
+    expect(staged.stateMachine.digest()).toBe(rig.store.digest())
+    expect(batches.reduce((sum, rows) => sum + rows)).toBeGreaterThan(8000)
+    expect(Math.max(...batches)).toBeLessThanOrEqual(1000)
+    expect(await rowsOf(target, 2)).toBeLessThan(20)
   })
 
   test('an empty state is sent and taken too', async () => {
