@@ -51,7 +51,7 @@ export interface Member {
 }
 
 /** Ticks in a heartbeat interval, at most: how finely an election wait is drawn, and how late an expiry may be noticed. */
-const TICKS_PER_HEARTBEAT_MAX = 10
+const TICKS_PER_HEARTBEAT_MAX = 5
 /** Bytes of applied log kept for slow followers, and of memory for them. */
 const LOG_BYTES_MAX = 64 * 1024 * 1024
 const INBOX_MESSAGES_MAX = 100_000
