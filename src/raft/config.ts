@@ -38,9 +38,9 @@ export interface RaftConfig {
 }
 
 export const RAFT_DEFAULTS = {
-  electionTicks: 100,
-  heartbeatTicks: 10,
-  goneTicksMax: 15,
+  electionTicks: 50,
+  heartbeatTicks: 5,
+  goneTicksMax: 8,
   appendBytesMax: 1024 * 1024,
   inflightCountMax: 256,
   inflightBytesMax: 16 * 1024 * 1024,
