@@ -218,6 +218,9 @@ describe('events on disk only', () => {
     const quiet = [true, false].map((stream) => record(rig, '/quiet', { since: 2, stream }))
     await settled()
     expect([reads, ...quiet.map(({ log }) => log.length)]).toEqual([0, 0, 0])
+    const itself = record(rig, '/quiet', { since: 1 })
+    await settled()
+    expect(itself.log).toEqual(['set /quiet 1'])
     rig.do(set('/quiet', 'at last'))
     expect(quiet.map(({ log }) => log)).toEqual([['set /quiet 51'], ['set /quiet 51']])
     const changed = [

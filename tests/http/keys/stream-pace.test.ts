@@ -1,4 +1,5 @@
 /** Streams that get more at once than may wait for them, from clients that read and from clients that do not. */
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { diskHistoryReader } from '../../../src/store/history-reader.ts'
 import { HISTORY_LIMITS_DEFAULT } from '../../../src/store/options.ts'
@@ -140,20 +141,34 @@ describe('a stream whose client does not read', () => {
     await slow.untilClosed()
   })
 
-  test('has little waiting in this process, and gets what it missed when it reads again', async () => {
-    const { slow, quick } = await pair(60_000)
-    slow.text = ''
-    await fill(slow, quick)
-    expect(http.member.store.watchers.count).toBe(2)
-    slow.socket.resume()
+  /** Reads all that `slow` is still to get; the numbers of the writes in it. */
+  async function readOn(slow: RawConnection): Promise<number[]> {
     const values: number[] = []
+    slow.socket.resume()
     await slow.until('the last', (received) => {
       const end = received.lastIndexOf('\n') + 1
       slow.text = received.slice(end)
-      for (const match of received.slice(0, end).matchAll(/"node":\{"key":"\/k","value":"(\d+),/g))
+      for (const match of received.slice(0, end).matchAll(/"node":\{"key":"\/k","value":"(\d+),/g)) {
         values.push(Number(match[1]))
+      }
       return values.at(-1) === WRITES
     })
-    expect(values).toEqual(upFrom(1, WRITES))
+    return values
+  }
+
+  test('gets what it missed when it reads again', async () => {
+    const { slow, quick } = await pair(60_000)
+    await fill(slow, quick)
+    expect(http.member.store.watchers.count).toBe(2)
+    expect(await readOn(slow)).toEqual(upFrom(1, WRITES))
+  })
+
+  test('gets a burst too, though it begins to read only later', async () => {
+    const { slow } = await pair(60_000)
+    slow.socket.pause()
+    for (let n = 1; n <= WRITES; n++) put('/k', `${n},${VALUE}`)
+    for (let pass = 0; pass < 300; pass++) await nextTurn()
+    expect(http.member.store.watchers.count).toBe(2)
+    expect(await readOn(slow)).toEqual(upFrom(1, WRITES))
   })
 })
