@@ -80,6 +80,11 @@ export class SimWatcher implements Connected {
     this.#again()
   }
 
+  /** Events that it got since its watch began. */
+  get seenCount(): number {
+    return this.#watching?.seen.length ?? 0
+  }
+
   /** Whether everything up to `storeIndex` was seen. Fails when something is wrong with what was seen so far. */
   hasSeenAll(storeIndex: number): boolean {
     if (this.#watching === undefined) return false
