@@ -1,39 +1,32 @@
 /**
  * The composition root: builds every part of a member and owns the order of start and stop.
  *
- * Owns: what is connected to what, and where milliseconds become ticks. Decides nothing itself.
+ * Owns: what is connected to what. Decides nothing itself.
  */
 import { randomInt } from 'node:crypto'
 import { resolve } from 'node:path'
 import type { Logger } from 'pino'
-import { checkBootstrap } from './config/bootstrap.ts'
-import type { Config, ListenEndpoint } from './config/config.ts'
+import type { Config } from './config/config.ts'
 import { packageVersion } from './config/version.ts'
 import { HttpServer } from './http/server.ts'
 import { onceCaughtUp } from './member/catch-up.ts'
 import { systemClock } from './member/clock.ts'
 import { untilLedByAnother } from './member/hand-over.ts'
+import { listenAll } from './member/listen.ts'
 import { MemberError } from './member/member-error.ts'
 import { memberPort } from './member/member-port.ts'
 import { publishUntilKnown } from './member/publish.ts'
+import { replicaSettings, storeSettings, tickMsOf } from './member/settings.ts'
+import { startState } from './member/start-state.ts'
 import { Metrics } from './metrics.ts'
 import { PeerServer } from './peer/accept.ts'
 import { PEER_LIMITS, type PeerOptions } from './peer/options.ts'
 import { PeerTransport } from './peer/transport.ts'
-import { RAFT_DEFAULTS } from './raft/config.ts'
-import { type MemberId, memberId } from './raft/types.ts'
-import { bootstrap } from './replica/bootstrap.ts'
-import { Driver, readRaftState } from './replica/driver.ts'
-import type { ReplicaSettings } from './replica/parts.ts'
-import { initialRows, type RaftState } from './replica/raft-rows.ts'
+import { memberId } from './raft/types.ts'
+import { Driver } from './replica/driver.ts'
 import { Replica } from './replica/replica.ts'
 import { Database } from './store/database.ts'
 import type { Disk } from './store/disk.ts'
-import { diskHistoryReader } from './store/history-reader.ts'
-import { HISTORY_LIMITS_DEFAULT, type StoreOptions } from './store/options.ts'
-import { restoreStore } from './store/restore.ts'
-import { currentGenerationRow, FIRST_GENERATION } from './store/rows.ts'
-import type { StateMachine } from './store/state-machine.ts'
 
 /** A running member. */
 export interface Member {
@@ -50,21 +43,9 @@ export interface Member {
   readonly finished: Promise<Error | undefined>
 }
 
-/** Ticks in a heartbeat interval, at most: how finely an election wait is drawn, and how late an expiry may be noticed. */
-const TICKS_PER_HEARTBEAT_MAX = 5
-/** Bytes of applied log kept for slow followers, and of memory for them. */
-const LOG_BYTES_MAX = 64 * 1024 * 1024
-const INBOX_MESSAGES_MAX = 100_000
-/** What a restart may have to replay; see `ReplicaSettings`. */
-const UNFLUSHED_ENTRIES_MAX = 1024
-const UNFLUSHED_BYTES_MAX = 1024 * 1024
 /** What a stopping member allows for the hand-over, and then for answers that are still awaited. Milliseconds. */
 const HAND_OVER_MS_MAX = 1500
 const DRAIN_MS_MAX = 1500
-/** Bytes of commands that may wait in this member. */
-const REQUEST_BYTES_MAX = 256 * 1024 * 1024
-/** A request waits 5 s and two election timeouts (API page, 6.2). */
-const REQUEST_MS_BASE = 5000
 
 /**
  * Starts one member. Clients are served once it is `ready`.
@@ -82,68 +63,9 @@ export async function startMember(config: Config, log: Logger): Promise<Member> 
   }
 }
 
-interface Restored {
-  readonly raft: RaftState
-  readonly store: StateMachine
-  readonly generation: number
-}
-
-async function restoreOrBootstrap(disk: Disk, config: Config, options: StoreOptions): Promise<Restored> {
-  const raft = await readRaftState(disk)
-  if (raft !== undefined) {
-    const { stateMachine, generation } = await restoreStore(disk, options)
-    return { raft, store: stateMachine, generation }
-  }
-  checkBootstrap(config)
-  if (config.initialClusterState === 'existing') {
-    throw new MemberError(
-      'MUSTER_CLUSTER_UNCLEAR',
-      'joining an existing cluster is not supported by this version: start with --initial-cluster-state new',
-    )
-  }
-  const members = config.initialCluster.map(({ name, peerUrls }) => ({
-    name,
-    peerUrls: peerUrls.map((url) => url.href),
-  }))
-  const fresh = bootstrap(members, config.name, config.initialClusterToken, options)
-  const rows = [...initialRows(fresh.raft), ...fresh.store.drainRows(), currentGenerationRow(FIRST_GENERATION)]
-  await disk.write(rows, true)
-  return { ...fresh, generation: FIRST_GENERATION }
-}
-
-/** A whole number: timers know no fractions of a millisecond. */
-function tickMsOf({ heartbeatIntervalMs }: Config): number {
-  return Math.max(1, Math.floor(heartbeatIntervalMs / TICKS_PER_HEARTBEAT_MAX))
-}
-
-function replicaSettings(config: Config, id: MemberId): ReplicaSettings {
-  const tickMs = tickMsOf(config)
-  return {
-    raft: {
-      ...RAFT_DEFAULTS,
-      id,
-      heartbeatTicks: Math.round(config.heartbeatIntervalMs / tickMs),
-      electionTicks: Math.round(config.electionTimeoutMs / tickMs),
-      random: Math.random,
-    },
-    log: { entriesMax: config.snapshotCount, bytesMax: LOG_BYTES_MAX },
-    requestsMax: config.maxRequestsInFlight,
-    requestBytesMax: REQUEST_BYTES_MAX,
-    requestMsMax: REQUEST_MS_BASE + 2 * config.electionTimeoutMs,
-    awayMsMax: config.electionTimeoutMs,
-    inboxMax: INBOX_MESSAGES_MAX,
-    unflushedEntriesMax: UNFLUSHED_ENTRIES_MAX,
-    unflushedBytesMax: UNFLUSHED_BYTES_MAX,
-  }
-}
-
 async function startOn(disk: Disk, config: Config, log: Logger): Promise<Member> {
-  const storeOptions: StoreOptions = {
-    history: { ...HISTORY_LIMITS_DEFAULT, eventsMax: config.eventHistory, eventsBytesMax: config.eventHistoryBytes },
-    watchersMax: config.maxWatchers,
-    historyReader: diskHistoryReader(disk),
-  }
-  const restored = await restoreOrBootstrap(disk, config, storeOptions)
+  const storeOptions = storeSettings(config, disk)
+  const restored = await startState(disk, config, storeOptions)
   const { clusterId, memberId: id } = restored.raft.identity
 
   let ended: (error: Error | undefined) => void = () => {}
@@ -285,38 +207,4 @@ async function startOn(disk: Disk, config: Config, log: Logger): Promise<Member>
       return stopping
     },
   }
-}
-
-/** Listens at each; one that nobody asked for by name may fail. */
-async function listenAll(
-  urls: readonly ListenEndpoint[],
-  listen: (url: URL) => Promise<void>,
-  log: Logger,
-): Promise<void> {
-  for (const url of urls) {
-    try {
-      await listen(new URL(url.href))
-    } catch (error) {
-      if (!url.optional) throw listenError(url, error)
-      log.debug(
-        { url: url.href, err: error },
-        'not listening there: it is taken or cannot be had, and was not asked for',
-      )
-    }
-  }
-}
-
-function listenError(url: ListenEndpoint, error: unknown): Error {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined
-  const why =
-    code === 'EADDRINUSE'
-      ? 'the port is in use by another process'
-      : code === 'EACCES'
-        ? 'this user may not use the port'
-        : code === 'EADDRNOTAVAIL'
-          ? 'this machine does not have that address'
-          : error instanceof Error
-            ? error.message
-            : String(error)
-  return new MemberError('MUSTER_LISTEN_FAILED', `cannot listen at ${url.href}: ${why}`, { cause: error })
 }

@@ -1,7 +1,7 @@
 /**
  * Settings of the core, in ticks, counts and bytes.
  *
- * Owns: defaults, their reasons, and the checks. Milliseconds are turned into ticks by `src/musterd.ts`, nowhere else.
+ * Owns: defaults, their reasons, and the checks. Milliseconds are turned into ticks by `src/member/settings.ts`, nowhere else.
  */
 import assert from 'node:assert'
 import type { MemberId } from './types.ts'
