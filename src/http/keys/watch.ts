@@ -52,10 +52,7 @@ export class Watches {
         this.#fanOut.finish(response, event)
         return true
       },
-      closed: (why) => {
-        console.log('WHY', why)
-        response.destroy()
-      },
+      closed: () => response.destroy(),
       ready: () => this.#fanOut.ready(sink),
     })
     switch (answer.kind) {
