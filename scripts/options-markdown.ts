@@ -3,11 +3,12 @@
  */
 import { shownDefault } from '../src/config/command-line.ts'
 import { OBSOLETE_FLAGS, type ObsoleteFlag } from '../src/config/obsolete.ts'
-import { OPTION_ROWS, type Option, variableOf } from '../src/config/options.ts'
+import { type Option, variableOf } from '../src/config/option.ts'
+import { OPTION_ROWS } from '../src/config/options.ts'
 
 const INTRODUCTION = `# Options of musterd
 
-Made from the table in \`src/config/options.ts\` by \`npm run fix\`: change it there.
+Made from the rows in \`src/config/rows/\` by \`npm run fix\`: change it there.
 
 Each option can be given as a flag (\`--name x\`, \`--name=x\`, or with one dash as in Go), as a \`MUSTER_\` variable or as
 an \`ETCD_\` variable. A flag comes before a \`MUSTER_\` variable, that before an \`ETCD_\` variable, and that before the

@@ -6,7 +6,8 @@
 import { Command, CommanderError, Option as CommanderOption } from 'commander'
 import { type FlagArity, reduceGoFlags } from './go-flags.ts'
 import { OBSOLETE_FLAGS, obsoleteFlag } from './obsolete.ts'
-import { OPTION_ROWS, type Option, type OptionGroup } from './options.ts'
+import type { Option, OptionGroup } from './option.ts'
+import { OPTION_ROWS } from './options.ts'
 
 /** What the command line asks for. `flags` has the text of every flag that was given; the last one wins, as in Go. */
 export type CommandLine =
@@ -20,6 +21,10 @@ const HELP_WIDTH = 110
 const GROUP_TITLES: Readonly<Record<OptionGroup, string>> = {
   Member: 'This member:',
   Cluster: 'The cluster:',
+  Discovery: 'Finding the other members at the first start:',
+  'Client TLS': 'TLS towards clients:',
+  'Peer TLS': 'TLS between members:',
+  Proxy: 'A proxy in place of a member:',
   Timing: 'Timing (the same on all members):',
   History: 'Log and history:',
   Limits: 'Limits:',
@@ -67,7 +72,9 @@ function arityOf(flag: string): FlagArity {
   if (flag === 'help' || flag === 'h' || flag === 'version') return 'switch'
   const obsolete = obsoleteFlag(flag)
   if (obsolete !== undefined) return obsolete.boolean ? 'switch' : 'value'
-  return OPTION_ROWS.some(([, option]) => option.flag === flag) ? 'value' : 'unknown'
+  const row = OPTION_ROWS.find(([, option]) => option.flag === flag)?.[1]
+  if (row === undefined) return 'unknown'
+  return row.kind === 'switch' ? 'switch' : 'value'
 }
 
 function makeProgram(): Command {

@@ -26,6 +26,21 @@ export interface InitialMember {
   readonly peerUrls: readonly Endpoint[]
 }
 
+/** One side of TLS as the options say it: towards clients, or between members. '' and [] mean not given. */
+export interface TlsConfig {
+  readonly certFile: string
+  readonly keyFile: string
+  readonly trustedCaFile: string
+  readonly clientCertAuth: boolean
+  readonly crlFile: string
+  readonly allowedCn: string
+  readonly allowedHostname: string
+  /** Serve with a certificate of our own making when `certFile` is not given. */
+  readonly auto: boolean
+  /** As given, in Go's names. */
+  readonly cipherSuites: readonly string[]
+}
+
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'fatal'
 
 /** Deep-frozen. The names are those of the rows in `options.ts`, which say what each is for. */
@@ -37,12 +52,33 @@ export interface Config {
   readonly advertiseClientUrls: readonly Endpoint[]
   /** Empty: no page may. `['*']`: any. */
   readonly cors: readonly string[]
+  /** `['*']`: any. Not compared on TLS connections. */
+  readonly hostWhitelist: readonly string[]
+  /** Empty: nowhere but at the client URLs. */
+  readonly listenMetricsUrls: readonly ListenEndpoint[]
+  readonly legacyEndpoints: boolean
+  readonly clientTls: TlsConfig
+  readonly peerTls: TlsConfig
   readonly listenPeerUrls: readonly ListenEndpoint[]
   readonly initialAdvertisePeerUrls: readonly Endpoint[]
   /** Matters only while there is no data: check it then with `checkBootstrap`. */
   readonly initialCluster: readonly InitialMember[]
   readonly initialClusterState: 'new' | 'existing'
   readonly initialClusterToken: string
+  readonly strictReconfigCheck: boolean
+  readonly forceNewCluster: boolean
+  /** Empty: not given; so are the next four. At most one of this, `discoverySrv` and a given `--initial-cluster` is set. */
+  readonly discovery: string
+  readonly discoveryFallback: 'proxy' | 'exit'
+  readonly discoveryProxy: string
+  readonly discoverySrv: string
+  readonly discoverySrvName: string
+  readonly proxy: 'off' | 'on' | 'readonly'
+  readonly proxyFailureWaitMs: number
+  readonly proxyRefreshIntervalMs: number
+  readonly proxyDialTimeoutMs: number
+  readonly proxyWriteTimeoutMs: number
+  readonly proxyReadTimeoutMs: number
   readonly heartbeatIntervalMs: number
   readonly electionTimeoutMs: number
   /** Entries. */
@@ -56,4 +92,6 @@ export interface Config {
   readonly maxRequestsInFlight: number
   readonly logLevel: LogLevel
   readonly logFormat: 'pretty' | 'json'
+  /** `stderr`, `stdout`, or the path of a file. */
+  readonly logOutput: string
 }

@@ -4,7 +4,8 @@
  * Owns: which variables are ours, and the warnings about those that nobody knows. Empty variables count as not set.
  */
 import { OBSOLETE_FLAGS } from './obsolete.ts'
-import { OPTION_ROWS, variableOf } from './options.ts'
+import { variableOf } from './option.ts'
+import { OPTION_ROWS } from './options.ts'
 
 /** What the environment says of one flag. */
 export interface VariableSetting {

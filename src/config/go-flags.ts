@@ -4,6 +4,7 @@
  * Owns: the grammar of Go's `flag` package, reduced to one form (`--flag=value`, or `--flag` alone) that commander parses.
  * Leaves to others: which flags exist beyond their arity, and what the values mean.
  */
+import { parseSwitch } from './switch.ts'
 
 /** How many words a flag takes: `value` takes the next word when there is no `=`, `switch` never does. */
 export type FlagArity = 'value' | 'switch' | 'unknown'
@@ -41,11 +42,4 @@ export function reduceGoFlags(argv: readonly string[], arityOf: (flag: string) =
     words.push(`--${flag}=${value}`)
   }
   return { words, stray: undefined, problem: undefined }
-}
-
-/** The words that Go reads as booleans. */
-function parseSwitch(text: string): boolean | undefined {
-  if (/^(1|t|T|true|TRUE|True)$/.test(text)) return true
-  if (/^(0|f|F|false|FALSE|False)$/.test(text)) return false
-  return undefined
 }

@@ -18,20 +18,13 @@ export interface ObsoleteFlag {
 
 const ignoredValues = [
   ...['auto-compaction-mode', 'auto-compaction-retention', 'backend-batch-interval', 'backend-batch-limit'],
-  ...['backend-bbolt-freelist-type', 'cipher-suites', 'cluster-active-size', 'cluster-remove-delay'],
-  ...['cluster-sync-interval', 'config', 'discovery-fallback', 'experimental-backend-bbolt-freelist-type'],
+  ...['backend-bbolt-freelist-type', 'cluster-active-size', 'cluster-remove-delay'],
+  ...['cluster-sync-interval', 'config', 'experimental-backend-bbolt-freelist-type'],
   ...['experimental-compaction-batch-limit', 'experimental-corrupt-check-time', 'grpc-keepalive-interval'],
-  ...[
-    'grpc-keepalive-min-time',
-    'grpc-keepalive-timeout',
-    'host-whitelist',
-    'log-output',
-    'log-outputs',
-    'log-package-levels',
-  ],
+  ...['grpc-keepalive-min-time', 'grpc-keepalive-timeout', 'log-output', 'log-package-levels'],
   ...['logger', 'max-result-buffer', 'max-retry-attempts', 'max-snapshots', 'max-txn-ops', 'max-wals', 'metrics'],
-  ...['peer-election-timeout', 'peer-heartbeat-interval', 'proxy-dial-timeout', 'proxy-failure-wait'],
-  ...['proxy-read-timeout', 'proxy-refresh-interval', 'proxy-write-timeout', 'quota-backend-bytes', 'retry-interval'],
+  ...['peer-election-timeout', 'peer-heartbeat-interval'],
+  ...['quota-backend-bytes', 'retry-interval'],
   ...['snapshot-catchup-entries', 'wal-dir'],
 ]
 
@@ -44,7 +37,7 @@ const ignoredBooleans = [
     'force',
     'initial-election-tick-advance',
   ],
-  ...['pre-vote', 'snapshot', 'strict-reconfig-check', 'v', 'vv'],
+  ...['pre-vote', 'snapshot', 'v', 'vv'],
 ]
 
 const renamed: readonly (readonly [string, string])[] = [
@@ -57,32 +50,12 @@ const renamed: readonly (readonly [string, string])[] = [
 const later = 'this version of muster does not have it'
 const refused: readonly (readonly [flag: string, boolean: boolean, note: string, neutral: readonly string[]])[] = [
   ['auth-token', false, later, ['simple']],
-  ['auto-tls', true, later, ['false']],
   ['ca-file', false, later, []],
-  ['cert-file', false, later, []],
-  ['client-cert-auth', true, later, ['false']],
-  ['client-crl-file', false, later, []],
   ['config-file', false, later, []],
-  ['discovery', false, later, []],
-  ['discovery-proxy', false, later, []],
-  ['discovery-srv', false, later, []],
-  ['discovery-srv-name', false, later, []],
   ['experimental-enable-v2v3', false, 'muster keeps no v3 data', []],
-  ['force-new-cluster', true, later, ['false']],
-  ['key-file', false, later, []],
-  ['listen-metrics-urls', false, 'metrics are served at /metrics of the client URLs', []],
-  ['peer-auto-tls', true, later, ['false']],
   ['peer-ca-file', false, later, []],
-  ['peer-cert-allowed-cn', false, later, []],
-  ['peer-cert-file', false, later, []],
-  ['peer-client-cert-auth', true, later, ['false']],
-  ['peer-crl-file', false, later, []],
-  ['peer-key-file', false, later, []],
-  ['peer-trusted-ca-file', false, later, []],
   ['peers', false, 'name the members with --initial-cluster', []],
   ['peers-file', false, 'name the members with --initial-cluster', []],
-  ['proxy', false, later, ['off']],
-  ['trusted-ca-file', false, later, []],
 ]
 
 const IGNORED_NOTES: Readonly<Record<string, string>> = {

@@ -32,9 +32,6 @@ export function parseEndpoints(text: string): readonly Endpoint[] {
 
 /** Addresses to listen on for one URL: `localhost` is 127.0.0.1, and ::1 where that exists. Throws a RangeError. */
 export function listenEndpoints(endpoint: Endpoint, optional: boolean): readonly ListenEndpoint[] {
-  if (endpoint.protocol === 'https') {
-    throw new RangeError(`listening with TLS is not supported by this version: ${endpoint.href}`)
-  }
   if (endpoint.host === 'localhost') {
     return [listenEndpoint(endpoint, '127.0.0.1', optional), listenEndpoint(endpoint, '::1', true)]
   }

@@ -5,14 +5,17 @@
  * number out of bounds is reported like the other rules of the cluster and not like a slip of the keyboard.
  */
 import type { Endpoint, InitialMember } from './config.ts'
-import type { Option, OptionKind } from './options.ts'
+import type { Option, OptionKind } from './option.ts'
+import { parseSwitch } from './switch.ts'
 import { parseEndpoint, parseEndpoints } from './urls.ts'
 
 /** What each kind is read into. */
 export interface ValueOfKind {
   name: string
   text: string
+  list: readonly string[]
   integer: number
+  switch: boolean
   choice: string
   urls: readonly Endpoint[]
   cluster: readonly InitialMember[]
@@ -27,7 +30,9 @@ export function parseValue<K extends OptionKind>(option: Option & { readonly kin
 const PARSERS: { readonly [K in OptionKind]: (text: string, option: Option) => ValueOfKind[K] } = {
   name: parseName,
   text: (text) => text,
+  list: parseList,
   integer: parseInteger,
+  switch: parseBoolean,
   choice: parseChoice,
   urls: (text) => parseEndpoints(text),
   cluster: (text) => parseCluster(text),
@@ -38,6 +43,19 @@ function parseName(text: string): string {
   if (!/^[^=,\s]{1,256}$/.test(text))
     throw new RangeError('want a name of 1 to 256 characters without "=", "," or blanks')
   return text
+}
+
+function parseList(text: string): readonly string[] {
+  return text
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '')
+}
+
+function parseBoolean(text: string): boolean {
+  const on = parseSwitch(text)
+  if (on === undefined) throw new RangeError('want true or false')
+  return on
 }
 
 function parseInteger(text: string, option: Option): number {

@@ -74,7 +74,7 @@ describe('defaults', () => {
   })
 
   test('every default lies within the bounds of its row', () => {
-    const defaults = config([])
+    const defaults = config([]) as unknown as Readonly<Record<string, unknown>>
     for (const [key, { min, max }] of OPTION_ROWS) {
       const value = defaults[key]
       if (typeof value !== 'number') continue
@@ -197,7 +197,18 @@ describe('mistakes', () => {
     [
       ['--listen-client-urls=https://127.0.0.1:2379', CLIENTS],
       1,
-      'listening with TLS is not supported by this version: https://127.0.0.1:2379',
+      'TLS key/cert (--cert-file, --key-file) must be provided for client url https://127.0.0.1:2379 with HTTPS scheme',
+    ],
+    [
+      ['--listen-peer-urls=https://127.0.0.1:2380', '--auto-tls'],
+      1,
+      'TLS key/cert (--peer-cert-file, --peer-key-file) must be provided for peer url https://127.0.0.1:2380 with HTTPS scheme',
+    ],
+    [['--key-file=k.pem'], 1, '--cert-file and --key-file must both be present: the one is useless without the other'],
+    [
+      ['--initial-cluster=a=http://10.0.0.1:2380', '--discovery-srv=example.com'],
+      1,
+      'multiple discovery or bootstrap flags are set. Choose one of "initial-cluster", "discovery" or "discovery-srv"',
     ],
     [
       ['--listen-client-urls=http://127.0.0.1:2380', CLIENTS],
@@ -288,12 +299,41 @@ describe('flags of etcd that are not ours', () => {
   })
 
   test('one that asks for something else than we do is refused, unless it asks for nothing', () => {
-    expect(failure(['--cert-file=a.pem'])).toEqual([
+    expect(failure(['--peers=10.0.0.1:7001'])).toEqual([
       1,
-      'musterd: flag --cert-file cannot be honoured: this version of muster does not have it',
+      'musterd: flag --peers cannot be honoured: name the members with --initial-cluster',
     ])
-    expect(failure([], { ETCD_DISCOVERY: 'http://x' })[1]).toMatch(/^musterd: ETCD_DISCOVERY cannot be honoured: /)
-    expect(load(['--proxy', 'off', '--auto-tls=false', '--discovery=']).warnings).toHaveLength(3)
+    expect(failure([], { ETCD_PEERS: '10.0.0.1:7001' })[1]).toMatch(/^musterd: ETCD_PEERS cannot be honoured: /)
+    expect(load(['--peers=', '--auth-token', 'simple']).warnings).toHaveLength(2)
+  })
+})
+
+describe('a proxy', () => {
+  const LISTEN = '--listen-client-urls=http://127.0.0.1:2379'
+
+  test('advertises nothing, and so need not say what; neither need a member that may become one', () => {
+    expect(config(['--proxy=on', LISTEN]).proxy).toBe('on')
+    expect(config(['--discovery=http://10.0.0.1/t', LISTEN]).discoveryFallback).toBe('proxy')
+    expect(failure(['--discovery=http://10.0.0.1/t', '--discovery-fallback=exit', LISTEN])[0]).toBe(1)
+  })
+})
+
+describe('TLS', () => {
+  test('options of both sides are gathered', () => {
+    const sides = ['--cert-file=c', '--key-file=k', '--client-cert-auth', '--peer-auto-tls', '--peer-cert-allowed-cn=m']
+    const { clientTls, peerTls } = config([...sides, '--cipher-suites=A, B'])
+    expect(clientTls).toEqual({
+      certFile: 'c',
+      keyFile: 'k',
+      trustedCaFile: '',
+      clientCertAuth: true,
+      crlFile: '',
+      allowedCn: '',
+      allowedHostname: '',
+      auto: false,
+      cipherSuites: ['A', 'B'],
+    })
+    expect(peerTls).toMatchObject({ certFile: '', auto: true, allowedCn: 'm', cipherSuites: ['A', 'B'] })
   })
 })
 

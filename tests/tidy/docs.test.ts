@@ -36,7 +36,7 @@ test('every option reaches somebody who acts by it', () => {
       return undefined
     })
   }
-  expect(OPTION_ROWS.map(([key]) => key).filter((key) => !read.has(key))).toEqual([])
+  expect(OPTION_ROWS.map(([key, { field }]) => field ?? key).filter((key) => !read.has(key))).toEqual([])
 })
 
 test('every error code is explained in docs/errors.md, and no other', () => {

@@ -1,0 +1,81 @@
+/**
+ * Options of this member and of the clients that it serves.
+ */
+import type { Option } from '../option.ts'
+
+export const MEMBER_ROWS = {
+  name: {
+    flag: 'name',
+    kind: 'name',
+    group: 'Member',
+    placeholder: 'NAME',
+    fallback: 'default',
+    scope: 'member',
+    help: "This member's name, as it stands in --initial-cluster.",
+  },
+  dataDir: {
+    flag: 'data-dir',
+    kind: 'text',
+    group: 'Member',
+    placeholder: 'DIR',
+    fallback: '',
+    fallbackNote: 'NAME.etcd',
+    scope: 'member',
+    help: 'Where this member keeps its data. Belongs to one process at a time; made with mode 0700 when missing.',
+  },
+  listenClientUrls: {
+    flag: 'listen-client-urls',
+    kind: 'urls',
+    group: 'Member',
+    placeholder: 'URLS',
+    fallback: 'http://localhost:2379',
+    fallbackNote: 'http://localhost:2379, and http://localhost:4001 when that port is free',
+    scope: 'member',
+    help: 'Where clients are served: a comma-separated list of http://ADDRESS:PORT with an IP address or localhost.',
+  },
+  advertiseClientUrls: {
+    flag: 'advertise-client-urls',
+    kind: 'urls',
+    group: 'Member',
+    placeholder: 'URLS',
+    fallback: 'http://localhost:2379',
+    scope: 'member',
+    help: 'The URLs under which clients reach this member, as /v2/members shows them. Required with --listen-client-urls.',
+  },
+  cors: {
+    flag: 'cors',
+    kind: 'origins',
+    group: 'Member',
+    placeholder: 'ORIGINS',
+    fallback: '',
+    scope: 'member',
+    help: 'Origins whose pages may use the API from a browser: a comma-separated list, or * for all.',
+  },
+  hostWhitelist: {
+    flag: 'host-whitelist',
+    kind: 'list',
+    group: 'Member',
+    placeholder: 'HOSTS',
+    fallback: '*',
+    scope: 'member',
+    help: 'Host names under which clients may ask without TLS: a comma-separated list, or * for all. It stops pages that rebind a DNS name.',
+  },
+  listenMetricsUrls: {
+    flag: 'listen-metrics-urls',
+    kind: 'urls',
+    group: 'Member',
+    placeholder: 'URLS',
+    fallback: '',
+    scope: 'member',
+    help: 'Where /metrics and /health are served as well: a comma-separated list of URLs, as for --listen-client-urls.',
+  },
+  legacyEndpoints: {
+    flag: 'legacy-endpoints',
+    kind: 'switch',
+    group: 'Member',
+    placeholder: 'BOOL',
+    fallback: 'false',
+    scope: 'member',
+    help: 'Whether the endpoints of etcd 0.4 that 2.0 dropped are served: /mod/v2/lock, /mod/v2/leader, /v2/leader and /v2/admin.',
+  },
+} as const satisfies Readonly<Record<string, Option>>
