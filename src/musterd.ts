@@ -130,6 +130,7 @@ async function startOn(disk: Disk, config: Config, log: Logger): Promise<Member>
     later: driver.later,
   })
   const metrics = new Metrics()
+  const port = memberPort({ replica, transport, clusterId, name: config.name, metricsText: () => metrics.text() })
   const peerServer = new PeerServer({
     ...peerOptions,
     transport,
@@ -142,7 +143,7 @@ async function startOn(disk: Disk, config: Config, log: Logger): Promise<Member>
   const http = new HttpServer({
     metrics,
     version: packageVersion(),
-    member: memberPort({ replica, clusterId, name: config.name, metricsText: () => metrics.text() }),
+    member: port,
     log,
     limits: {
       bodyBytesMax: config.maxRequestBytes,
@@ -181,6 +182,7 @@ async function startOn(disk: Disk, config: Config, log: Logger): Promise<Member>
   const stop = async (): Promise<void> => {
     publishing.cancel()
     catchingUp.cancel()
+    port.end()
     await untilLedByAnother(replica, HAND_OVER_MS_MAX)
     // What still waits when half of the time is over is told that the member stops, while its connection is there to hear it.
     const impatience = setTimeout(() => replica.stop(), DRAIN_MS_MAX / 2)

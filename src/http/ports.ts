@@ -68,6 +68,31 @@ export interface FollowerStats {
   readonly success: number
 }
 
+/** This member's part in raft, for `/debug/vars`. */
+export interface RaftView {
+  /** For whom it voted in this term. */
+  readonly vote: string | undefined
+  readonly lastIndex: number
+  /** On a leader every other member; else empty. */
+  readonly progress: readonly {
+    readonly id: string
+    readonly matchIndex: number
+    readonly nextIndex: number
+    readonly state: 'probe' | 'replicate' | 'snapshot'
+  }[]
+}
+
+/** What went between this member and another one since it started. */
+export interface PeerTraffic {
+  readonly id: string
+  /** Whether a stream to it stands. */
+  readonly active: boolean
+  readonly sentBytes: number
+  readonly receivedBytes: number
+  /** Messages that were dropped on their way to it. */
+  readonly droppedMessages: number
+}
+
 /** The member behind the routes. */
 export interface MemberPort {
   /** Lower-case hex without leading zeros. */
@@ -81,6 +106,8 @@ export interface MemberPort {
   readonly appliedIndex: number
   /** Writes and quorum reads that wait for their answer. */
   readonly waiting: number
+  /** How often a leader became known. */
+  readonly leaderChanges: number
   /** The replicated clock as this member knows it now, for the remaining `ttl` of a node. Milliseconds. */
   clockNowMs(): number
   /** Wall time, for `expiration`. Milliseconds. */
@@ -98,6 +125,8 @@ export interface MemberPort {
   /** Per follower, when this member leads; else undefined. */
   leaderStats(): readonly FollowerStats[] | undefined
   storeStats(): StoreStatsJson
+  raftView(): RaftView
+  peerTraffic(): readonly PeerTraffic[]
   /** Metrics in Prometheus text form. */
   metricsText(): Promise<string>
 }

@@ -39,7 +39,7 @@ export function send(
   const headers: string[] = cors.length === 0 ? [] : [...cors]
   for (const text of pairs) headers.push(text)
   headers.push('Date', httpDate())
-  if (bytes <= LENGTH_BYTES_MAX) headers.push('Content-Length', `${bytes}`)
+  if (bytes <= LENGTH_BYTES_MAX && status !== 204) headers.push('Content-Length', `${bytes}`)
   for (const text of tail) headers.push(text)
   beforeHead(response)
   response.writeHead(status, headers)

@@ -4,11 +4,22 @@
  * Owns: how the replica's words become the API's. Decides nothing.
  */
 import type { MemberJson, StoreStatsJson } from '../api.ts'
-import type { FollowerStats, MemberPort, Refusal, SelfStats, StoreView, WriteAnswer } from '../http/ports.ts'
+import type {
+  FollowerStats,
+  MemberPort,
+  PeerTraffic,
+  RaftView,
+  Refusal,
+  SelfStats,
+  StoreView,
+  WriteAnswer,
+} from '../http/ports.ts'
+import type { PeerTransport } from '../peer/transport.ts'
 import type { Role } from '../raft/types.ts'
 import type { Replica } from '../replica/replica.ts'
 import type { Command } from '../store/command.ts'
 import { systemClock } from './clock.ts'
+import { TrafficMeter } from './traffic-rates.ts'
 
 const STATES = {
   follower: 'StateFollower',
@@ -26,20 +37,29 @@ export interface MemberPortOptions {
   readonly name: string
   /** The member's metrics in Prometheus text form. */
   readonly metricsText: () => Promise<string>
+  /** Where traffic with other members is counted. */
+  readonly transport: Pick<PeerTransport, 'counters' | 'status'>
+}
+
+/** A port with a life: it measures traffic until it is ended. */
+export interface EndingMemberPort extends MemberPort {
+  end(): void
 }
 
 /** Builds the port of a running member. */
-export function memberPort(options: MemberPortOptions): MemberPort {
+export function memberPort(options: MemberPortOptions): EndingMemberPort {
   return new ReplicaPort(options)
 }
 
-class ReplicaPort implements MemberPort {
+class ReplicaPort implements EndingMemberPort {
   readonly clusterId: string
   readonly memberId: string
   readonly #name: string
   readonly #replica: Replica
   readonly #metricsText: () => Promise<string>
   readonly #startWallMs = systemClock.wallMs()
+  readonly #transport: MemberPortOptions['transport']
+  readonly #traffic: TrafficMeter
 
   constructor(options: MemberPortOptions) {
     this.clusterId = options.clusterId
@@ -47,6 +67,8 @@ class ReplicaPort implements MemberPort {
     this.#name = options.name
     this.#replica = options.replica
     this.#metricsText = options.metricsText
+    this.#transport = options.transport
+    this.#traffic = new TrafficMeter(options.transport.counters.total, () => systemClock.monotonicMs())
   }
 
   get store(): StoreView {
@@ -67,6 +89,10 @@ class ReplicaPort implements MemberPort {
 
   get waiting(): number {
     return this.#replica.waiting
+  }
+
+  get leaderChanges(): number {
+    return this.#replica.stats.leaderChanges
   }
 
   clockNowMs(): number {
@@ -101,6 +127,7 @@ class ReplicaPort implements MemberPort {
   selfStats(): SelfStats {
     const { role, leader } = this.#replica.roleView
     const { appendsReceived, appendsSent } = this.#replica.stats
+    const { rates } = this.#traffic
     return {
       name: this.#name,
       id: this.memberId,
@@ -110,10 +137,10 @@ class ReplicaPort implements MemberPort {
       leaderSinceWallMs: this.#replica.leaderSinceWallMs,
       recvAppendRequestCnt: appendsReceived,
       sendAppendRequestCnt: appendsSent,
-      recvPkgRate: 0,
-      recvBandwidthRate: 0,
-      sendPkgRate: 0,
-      sendBandwidthRate: 0,
+      recvPkgRate: rates.receivedAppends,
+      recvBandwidthRate: rates.receivedBytes,
+      sendPkgRate: rates.sentAppends,
+      sendBandwidthRate: rates.sentBytes,
     }
   }
 
@@ -130,7 +157,26 @@ class ReplicaPort implements MemberPort {
     return this.#replica.store.stats
   }
 
+  raftView(): RaftView {
+    const { vote, lastIndex, progress } = this.#replica.status()
+    return { vote, lastIndex, progress }
+  }
+
+  peerTraffic(): readonly PeerTraffic[] {
+    return this.#transport.status().map(({ id, connectedSinceMs, traffic }) => ({
+      id,
+      active: connectedSinceMs !== undefined,
+      sentBytes: traffic.sentBytes,
+      receivedBytes: traffic.receivedBytes,
+      droppedMessages: traffic.droppedMessages,
+    }))
+  }
+
   metricsText(): Promise<string> {
     return this.#metricsText()
+  }
+
+  end(): void {
+    this.#traffic.end()
   }
 }

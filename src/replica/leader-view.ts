@@ -15,6 +15,8 @@ export interface LeaderViewParts {
   readonly clockAheadMsMax: number
   /** The member's term when it starts. */
   readonly term: Term
+  /** Where changes of the leader are counted. */
+  readonly stats: { leaderChanges: number }
 }
 
 export class LeaderView {
@@ -58,11 +60,12 @@ export class LeaderView {
   /** The core's view changed. Returns whether this member has just become the leader. */
   change(view: RoleView, nowMs: number): boolean {
     const before = this.#role
-    const { id, clock, log } = this.#parts
+    const { id, clock, log, stats } = this.#parts
     this.#role = view
     if (before.leader !== view.leader) {
       this.#changedMs = nowMs
       this.#sinceWallMs = clock.wallMs()
+      if (view.leader !== undefined) stats.leaderChanges += 1
       if (view.leader === undefined) log.warn({ term: view.term }, 'there is no leader')
       else if (view.leader === id) log.info({ term: view.term }, 'this member leads')
       else log.info({ term: view.term, leader: view.leader }, 'following a leader')

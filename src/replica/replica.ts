@@ -90,7 +90,7 @@ export class Replica implements PeerEvents {
     this.#logRows = new LogRows(restored)
     this.#polledMs = clock.monotonicMs()
     const { term } = restored.hardState
-    this.#leader = new LeaderView({ id, clock, log, clockAheadMsMax: settings.awayMsMax, term })
+    this.#leader = new LeaderView({ id, clock, log, clockAheadMsMax: settings.awayMsMax, term, stats: this.stats })
     this.#isAlone = restored.membership.voters.length === 1
     if (this.#isAlone) this.#raft.campaign()
   }

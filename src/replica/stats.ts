@@ -40,6 +40,8 @@ export class ReplicaStats {
   appendsReceived = 0
   /** Messages of peers that found the inbox full. */
   messagesDropped = 0
+  /** How often a leader became known. */
+  leaderChanges = 0
   readonly followers = new Map<MemberId, FollowerCounts>()
 
   /** Messages leave now. */

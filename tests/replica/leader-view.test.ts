@@ -11,7 +11,8 @@ const OTHER = memberId('b2')
 function makeView() {
   const time = { nowMs: 100 }
   const clock = { monotonicMs: () => time.nowMs, wallMs: () => 5000 + time.nowMs }
-  return { time, view: new LeaderView({ id: ME, clock, log: SILENT, clockAheadMsMax: 1000, term: 1 }) }
+  const stats = { leaderChanges: 0 }
+  return { time, stats, view: new LeaderView({ id: ME, clock, log: SILENT, clockAheadMsMax: 1000, term: 1, stats }) }
 }
 
 describe('the clock', () => {
@@ -37,6 +38,15 @@ describe('a leader', () => {
     expect(view.change({ role: 'leader', term: 3, leader: ME }, 300)).toBe(false)
     expect(view.role.term).toBe(3)
   })
+})
+
+test('each time that a leader becomes known is counted, its loss is not', () => {
+  const { view, stats } = makeView()
+  view.change({ role: 'follower', term: 1, leader: OTHER }, 200)
+  view.change({ role: 'candidate', term: 2, leader: undefined }, 300)
+  view.change({ role: 'leader', term: 2, leader: ME }, 400)
+  view.change({ role: 'leader', term: 2, leader: ME }, 500)
+  expect(stats.leaderChanges).toBe(2)
 })
 
 describe('a write without news', () => {

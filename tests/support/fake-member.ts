@@ -3,7 +3,15 @@
  * proposed at once (or when told to), with clocks that only move by hand.
  */
 import type { MemberJson, StoreStatsJson } from '../../src/api.ts'
-import type { FollowerStats, MemberPort, Refusal, SelfStats, WriteAnswer } from '../../src/http/ports.ts'
+import type {
+  FollowerStats,
+  MemberPort,
+  PeerTraffic,
+  RaftView,
+  Refusal,
+  SelfStats,
+  WriteAnswer,
+} from '../../src/http/ports.ts'
 import type { Command } from '../../src/store/command.ts'
 import type { StoreOptions } from '../../src/store/options.ts'
 import { StateMachine } from '../../src/store/state-machine.ts'
@@ -28,6 +36,9 @@ export class FakeMember implements MemberPort {
   leads = true
   knowsLeader = true
   followers: readonly FollowerStats[] = []
+  peers: readonly PeerTraffic[] = []
+  raft: RaftView = { vote: MEMBER_ID, lastIndex: 3, progress: [] }
+  leaderChanges = 1
   readonly held: (() => void)[] = []
   #raftIndex = 3
 
@@ -127,6 +138,14 @@ export class FakeMember implements MemberPort {
 
   storeStats(): StoreStatsJson {
     return this.store.stats
+  }
+
+  raftView(): RaftView {
+    return this.raft
+  }
+
+  peerTraffic(): readonly PeerTraffic[] {
+    return this.peers
   }
 
   async metricsText(): Promise<string> {
