@@ -3,11 +3,12 @@
  *
  * Owns: the encoding and its history. Leaves to others: what commands mean (command.ts), checksums and entries (raft).
  *
- * `<version u8> <code u8> <fields…>`. Version history: 1, first. A command that this release does not know must end the
- * process, for skipping it would make this member differ from the others.
+ * `<version u8> <code u8> <fields…>`. Version history: 1, first; a new code needs no new version. A command that this release
+ * does not know must end the process, for skipping it would make this member differ from the others.
  */
+import assert from 'node:assert'
 import { ByteReader, ByteWriter } from './bytes.ts'
-import type { Command, PrevIndex, Ttl } from './command.ts'
+import { AUTH_PUTS_MAX, type AuthPut, type Command, type PrevIndex, type Ttl } from './command.ts'
 import { StoreError } from './store-error.ts'
 
 const VERSION = 1
@@ -23,6 +24,7 @@ const Code = {
   expire: 7,
   putMember: 8,
   removeMember: 9,
+  auth: 10,
 } as const satisfies Record<Command['kind'], number>
 
 const FLAG_1 = 1
@@ -77,6 +79,16 @@ export function encodeCommand(command: Command): Uint8Array {
       break
     case 'removeMember':
       writer.string(command.id)
+      break
+    case 'auth':
+      assert(command.puts.length <= AUTH_PUTS_MAX, 'an auth command is small')
+      writer.f64(command.prevAuthIndex)
+      writer.u32(command.puts.length)
+      for (const { key, value } of command.puts) {
+        writer.u8(value === undefined ? 0 : 1)
+        writer.string(key)
+        if (value !== undefined) writer.string(value)
+      }
       break
   }
   return writer.finish()
@@ -158,6 +170,16 @@ function read(reader: ByteReader, code: number): Command | undefined {
     }
     case Code.removeMember:
       return { kind: 'removeMember', id: reader.string() }
+    case Code.auth: {
+      const prevAuthIndex = reader.f64()
+      const puts: AuthPut[] = []
+      for (let left = reader.u32(); left > 0; left -= 1) {
+        const kept = reader.u8() !== 0
+        const key = reader.string()
+        puts.push({ key, value: kept ? reader.string() : undefined })
+      }
+      return { kind: 'auth', prevAuthIndex, puts }
+    }
     default:
       return undefined
   }

@@ -109,6 +109,27 @@ export interface RemoveMemberCommand {
   readonly id: string
 }
 
+/** Most puts that one auth command may hold: enabling needs two. */
+export const AUTH_PUTS_MAX = 8
+
+/** One record of the auth subtree: `users/NAME`, `roles/NAME` or `enabled`. Undefined takes it away. */
+export interface AuthPut {
+  readonly key: string
+  readonly value: string | undefined
+}
+
+/**
+ * Changes users, roles or the auth flag (API page, 10), all puts or none. Carried out only if the last change of auth is still the
+ * one that the sender saw; else the outcome is error 101 and the sender computes its change anew.
+ */
+export interface AuthCommand {
+  readonly kind: 'auth'
+  /** Store index of that change; 0: there was none yet. */
+  readonly prevAuthIndex: number
+  /** At most `AUTH_PUTS_MAX`. Empty: only what the very first change brings with it. */
+  readonly puts: readonly AuthPut[]
+}
+
 export type Command =
   | SetCommand
   | CreateCommand
@@ -119,3 +140,4 @@ export type Command =
   | ExpireCommand
   | PutMemberCommand
   | RemoveMemberCommand
+  | AuthCommand

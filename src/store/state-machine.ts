@@ -2,14 +2,15 @@
  * apply(entry, command) → outcome, events, rows. The only thing that changes state.
  *
  * Owns: the order of what applying does, the marks, the rows of a turn, replacing the whole state by a snapshot's.
- * Leaves to others: what each command means (writes, comparisons, removals, members), the log, the disk.
+ * Leaves to others: what each command means (writes, comparisons, removals, members, auth-table), the log, the disk.
  *
  * Deterministic: members that applied the same entries have equal trees, indexes, clocks and counters of writes.
  */
 import assert from 'node:assert'
-import type { StoreStatsJson } from '../api.ts'
+import { ErrorCode, type StoreStatsJson } from '../api.ts'
+import { AuthTable, putAuth } from './auth-table.ts'
 import { ByteWriter } from './bytes.ts'
-import type { Command, PutMemberCommand } from './command.ts'
+import type { AuthCommand, Command, PutMemberCommand } from './command.ts'
 import { compareAndDelete, compareAndSwap } from './comparisons.ts'
 import { countOutcome, statsJson } from './counters.ts'
 import { digestSteps, digestTree } from './digest.ts'
@@ -61,6 +62,8 @@ const SWEPT_MAX = 5000
 export class StateMachine {
   readonly watchers: WatchHub
   readonly members = new MemberList(() => this.#tree)
+  /** Users, roles, and whether requests are judged by them. */
+  readonly auth: AuthTable
   readonly #writer = new ByteWriter()
   #tree: Keyspace
   #history: History
@@ -87,6 +90,7 @@ export class StateMachine {
     this.#appliedTerm = marks.appliedTerm
     this.#clockMs = marks.stampMs
     this.#counters = marks.counters
+    this.auth = new AuthTable(() => this.#tree)
     this.watchers = new WatchHub(this, options)
   }
 
@@ -239,6 +243,7 @@ export class StateMachine {
     this.#events = []
     this.#moved = true
     this.members.refresh()
+    this.auth.refresh()
     this.watchers.resume(missedFrom)
   }
 
@@ -265,6 +270,8 @@ export class StateMachine {
         return this.#noted(putMember(this.#tree, command))
       case 'removeMember':
         return this.#noted(removeMember(this.#tree, command))
+      case 'auth':
+        return this.#authChanged(command)
     }
   }
 
@@ -277,6 +284,15 @@ export class StateMachine {
   /** The member list changed. Whoever asked is answered; no watcher hears of it. */
   #noted(node: Node): Outcome {
     this.members.refresh()
+    return { ok: true, event: makeEvent(this.storeIndex, 'set', viewNode(node, this.#clockMs), undefined, false, true) }
+  }
+
+  /** Users, roles or the flag changed, unless somebody else was first. No watcher hears of it. */
+  #authChanged(command: AuthCommand): Outcome {
+    if (!putAuth(this.#tree, command)) return this.#tree.fail(ErrorCode.compareFailed, 'auth')
+    this.auth.refresh()
+    const node = this.#tree.find('0/auth')
+    assert(node !== undefined, 'every auth command leaves the subtree behind')
     return { ok: true, event: makeEvent(this.storeIndex, 'set', viewNode(node, this.#clockMs), undefined, false, true) }
   }
 

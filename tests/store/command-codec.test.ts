@@ -28,6 +28,11 @@ const anyCommand = fc.oneof(
   fc.record({ kind: kind('expire'), term: fc.maxSafeNat() }),
   fc.record({ kind: kind('putMember'), id: value, peerUrls: urls, name, clientUrls: urls }),
   fc.record({ kind: kind('removeMember'), id: value }),
+  fc.record({
+    kind: kind('auth'),
+    prevAuthIndex: fc.maxSafeNat(),
+    puts: fc.array(fc.record({ key: value, value: fc.option(value, { nil: undefined }) }), { maxLength: 8 }),
+  }),
 )
 
 test('a command is what it was after encoding and decoding', () => {
