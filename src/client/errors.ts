@@ -1,0 +1,70 @@
+/**
+ * What can go wrong for a client, as errors with a stable `code`.
+ *
+ * Owns: the classes, and what each says about the fate of a request. Leaves to others: raising them (http, client).
+ */
+
+/** Codes of conditions between this process and the servers. Those that servers answer with are numbers (`ErrorCode`). */
+export type ClientErrorCode =
+  | 'MUSTER_CLIENT_UNREACHABLE'
+  | 'MUSTER_CLIENT_TIMEOUT'
+  | 'MUSTER_CLIENT_ANSWER_CUT'
+  | 'MUSTER_CLIENT_ANSWER_TOO_LARGE'
+  | 'MUSTER_CLIENT_BAD_ANSWER'
+
+/** Any failure of a request. */
+export class ClientError extends Error {
+  override readonly name: string = 'ClientError'
+  /** A condition's name, or the number of an error of the v2 API. */
+  readonly code: ClientErrorCode | number
+  /** True: the request was surely not applied. False: nobody knows; it may still be. */
+  readonly definite: boolean
+  /** Whether the same request may succeed later. Repeat a write blindly only when it does no harm twice, or `definite`. */
+  readonly retriable: boolean
+
+  constructor(
+    code: ClientErrorCode | number,
+    message: string,
+    fate: { readonly definite: boolean; readonly retriable: boolean; readonly cause?: unknown },
+  ) {
+    super(message, fate.cause === undefined ? undefined : { cause: fate.cause })
+    this.code = code
+    this.definite = fate.definite
+    this.retriable = fate.retriable
+  }
+}
+
+/** The server answered no. `code` is the API's number; 0 where the answer carried none (401 of a proxy, say). */
+export class ApiError extends ClientError {
+  override readonly name = 'ApiError'
+  override readonly code: number
+  /** HTTP status. */
+  readonly status: number
+  /** `index` of the error's body: the store index at which it was decided. 0: not said. */
+  readonly index: number
+  /** The API's `cause`: commonly the key, or what was compared. Empty: none. */
+  readonly reason: string
+
+  constructor(status: number, code: number, message: string, reason: string, index: number) {
+    const shown = code === 0 ? `status ${status}: ${message}` : `${code} ${message}`
+    // 300 and 301 speak of a proposal that may yet be applied, unless a limit refused it at once.
+    const unknown = (code === 300 || code === 301 || (code === 0 && status >= 500)) && !isLimit(reason)
+    super(code, reason === '' ? shown : `${shown} (${reason})`, {
+      definite: !unknown,
+      retriable: code === 300 || code === 301 || (code === 0 && status >= 500),
+    })
+    this.code = code
+    this.status = status
+    this.index = index
+    this.reason = reason
+  }
+
+  /** The name of the server's limit that refused this for good: the same request will be refused again. */
+  get keyLimit(): string | undefined {
+    return /\((key\w+Max) reached\)/.exec(this.reason)?.[1]
+  }
+}
+
+function isLimit(reason: string): boolean {
+  return reason.startsWith('etcdserver: too many requests')
+}

@@ -1,0 +1,31 @@
+/**
+ * The request line of what a client asks.
+ *
+ * Owns: percent-encoding of keys, queries and forms.
+ */
+
+/** Names and values of a query or a form; undefined ones are left out. */
+export type Parameters = Readonly<Record<string, string | number | boolean | undefined>>
+
+/** `/v2/keys` with a key, encoded, and a query. Undefined parameters are left out. */
+export function keyTarget(path: string, query: Parameters): string {
+  const text = encode(query)
+  const key = path === '/' ? '/' : path.split('/').map(encodeText).join('/')
+  return `/v2/keys${key}${text === '' ? '' : `?${text}`}`
+}
+
+/** The text of a query or a form. */
+export function encode(parameters: Parameters): string {
+  let text = ''
+  for (const name in parameters) {
+    const value = parameters[name]
+    if (value === undefined) continue
+    text += `${text === '' ? '' : '&'}${name}=${encodeText(String(value))}`
+  }
+  return text
+}
+
+/** Half of a surrogate pair has no UTF-8; it becomes U+FFFD rather than an error. */
+function encodeText(text: string): string {
+  return encodeURIComponent(text.toWellFormed())
+}
