@@ -4,7 +4,7 @@
  * Owns: names, numbers, messages and statuses of the API. No logic. Source: the API page, sections 1.1, 3.1, 7 and 8.
  */
 
-/** Error codes of the key space that this server can send. Codes are API and are never reused. */
+/** Error codes of the key space that this server can send; 205 to 208 are of 0.4's locks alone. Codes are API and are never reused. */
 export const ErrorCode = {
   keyNotFound: 100,
   compareFailed: 101,
@@ -17,6 +17,10 @@ export const ErrorCode = {
   prevValueRequired: 201,
   ttlNotNumber: 202,
   indexNotNumber: 203,
+  timeoutNotNumber: 205,
+  nameRequired: 206,
+  indexOrValueRequired: 207,
+  indexAndValue: 208,
   invalidField: 209,
   invalidForm: 210,
   refreshValue: 211,
@@ -40,6 +44,10 @@ export const ERRORS: Readonly<Record<ErrorCode, { readonly status: number; reado
   201: { status: 400, message: 'PrevValue is Required in POST form' },
   202: { status: 400, message: 'The given TTL in POST form is not a number' },
   203: { status: 400, message: 'The given index in POST form is not a number' },
+  205: { status: 400, message: 'The given timeout in POST form is not a number' },
+  206: { status: 400, message: 'Name is required in POST form' },
+  207: { status: 400, message: 'Index or value is required' },
+  208: { status: 400, message: 'Index and value cannot both be specified' },
   209: { status: 400, message: 'Invalid field' },
   210: { status: 400, message: 'Invalid POST form' },
   211: { status: 400, message: 'Value provided on refresh' },

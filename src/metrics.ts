@@ -20,6 +20,7 @@ export class RequestMeter {
   readonly #succeeded = new Map<string, Durations>()
   readonly #failed = new Map<string, number>()
   #watches = 0
+  #proposalsFailed = 0
 
   /** A request was answered with what it asked for, `ms` after it was read. */
   succeeded(method: string, ms: number): void {
@@ -49,6 +50,11 @@ export class RequestMeter {
     this.#watches += 1
   }
 
+  /** A write was not done as far as this member knows: no leader, no answer in time, no room. */
+  proposalFailed(): void {
+    this.#proposalsFailed += 1
+  }
+
   /** Prometheus text. */
   text(): string {
     const received = new Map<string, number>()
@@ -70,6 +76,9 @@ export class RequestMeter {
       '# HELP etcd_debugging_store_watch_requests_total Watches that were asked for.',
       '# TYPE etcd_debugging_store_watch_requests_total counter',
       `etcd_debugging_store_watch_requests_total ${this.#watches}`,
+      '# HELP etcd_server_proposals_failed_total Writes whose fate this member could not tell its client, or refused.',
+      '# TYPE etcd_server_proposals_failed_total counter',
+      `etcd_server_proposals_failed_total ${this.#proposalsFailed}`,
     ]
     return `${lines.join('\n')}\n`
   }
@@ -121,6 +130,25 @@ export class Metrics {
       collect() {
         this.reset()
         this.inc(read())
+      },
+    })
+  }
+
+  /** Values by labels; `read` gives them, each with its labels. */
+  labelledGauge<Label extends string>(
+    name: string,
+    help: string,
+    labelNames: readonly Label[],
+    read: () => Iterable<readonly [Readonly<Record<Label, string>>, number]>,
+  ): void {
+    new Gauge({
+      name,
+      help,
+      labelNames: [...labelNames],
+      registers: [this.#registry],
+      collect() {
+        this.reset()
+        for (const [labels, value] of read()) this.set(labels, value)
       },
     })
   }

@@ -145,6 +145,11 @@ async function startOn(disk: Disk, config: Config, log: Logger): Promise<Member>
     version: packageVersion(),
     member: port,
     log,
+    setLogLevel: (level) => {
+      log.level = level
+      log.info({ level }, 'the level of the log was changed')
+    },
+    legacyEndpoints: config.legacyEndpoints,
     limits: {
       bodyBytesMax: config.maxRequestBytes,
       connectionsMax: config.maxConnections,

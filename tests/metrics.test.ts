@@ -45,12 +45,15 @@ test('what is registered is read when it is asked for', async () => {
 test('a server counts what it answers and shows what its member tells', async () => {
   const metrics = new Metrics()
   const http = await startHttp({ metrics })
+  http.member.peers = [{ id: '2b', active: true, sentBytes: 5, receivedBytes: 6, droppedMessages: 7 }]
   try {
     await http.ask('PUT', '/v2/keys/k', 'value=x')
     await http.ask('GET', '/v2/keys/k')
     await http.ask('GET', '/v2/keys/k?quorum=true')
     await http.ask('GET', '/v2/keys/none')
     await http.ask('GET', '/v2/keys/k?wait=true&waitIndex=1')
+    http.member.refusal = 'MUSTER_TIMEOUT'
+    await http.ask('DELETE', '/v2/keys/k')
     const lines = (await metrics.text()).split('\n')
     for (const line of [
       'etcd_http_received_total{method="PUT"} 1',
@@ -65,6 +68,14 @@ test('a server counts what it answers and shows what its member tells', async ()
       'etcd_debugging_store_writes_total{action="set"} 1',
       'etcd_debugging_store_reads_total{action="get"} 2',
       'muster_store_index 2',
+      'etcd_server_proposals_failed_total 1',
+      'etcd_server_leader_changes_seen_total 1',
+      `etcd_server_id{server_id="${http.member.memberId}"} 1`,
+      'etcd_server_version{server_version="2.3.8"} 1',
+      'etcd_network_peer_sent_bytes_total{To="2b"} 5',
+      'etcd_network_peer_received_bytes_total{From="2b"} 6',
+      'etcd_network_peer_sent_failures_total{To="2b"} 7',
+      `etcd_network_active_peers{Local="${http.member.memberId}",Remote="2b"} 1`,
     ]) {
       expect(lines).toContain(line)
     }

@@ -8,9 +8,14 @@
 import { METHODS, type Server } from 'node:http'
 import Fastify, { type FastifyInstance } from 'fastify'
 import type { Cors } from './cors.ts'
+import { debugRoutes } from './debug.ts'
 import type { Listener } from './front.ts'
 import { healthRoutes } from './health.ts'
 import type { Slices } from './keys/slices.ts'
+import { legacyClusterRoutes } from './legacy/cluster.ts'
+import { moduleRoutes } from './legacy/modules.ts'
+import type { HttpLimits } from './limits.ts'
+import { type LocalLogLevel, localConfigRoutes } from './local-config.ts'
 import { memberRoutes } from './members.ts'
 import type { HttpLog, MemberPort } from './ports.ts'
 import { sendMessage, sendNotFound } from './send.ts'
@@ -26,13 +31,20 @@ export interface AppOptions {
   /** Where digests are made, and how many requests may wait for one. */
   readonly slices: Slices
   readonly digestsMax: number
+  readonly limits: HttpLimits
+  /** Changes the level of the log from now on. */
+  readonly setLogLevel: (level: LocalLogLevel) => void
+  /** Whether what 2.0 dropped is served. */
+  readonly legacyEndpoints: boolean
+  /** Aborted when the server closes. */
+  readonly closing: AbortSignal
   /** Makes the server that fastify counts as its own, around its handler. */
   readonly makeServer: (handler: Listener) => Server
 }
 
 /** Builds the instance; `ready()` has still to be awaited. */
 export function buildApp(options: AppOptions): FastifyInstance {
-  const { member, cors, log, version, slices, digestsMax } = options
+  const { member, cors, log, limits, version, slices, digestsMax, setLogLevel } = options
   const app = Fastify({
     serverFactory: (handler) => options.makeServer(handler),
     logger: false,
@@ -57,6 +69,12 @@ export function buildApp(options: AppOptions): FastifyInstance {
   app.register(memberRoutes, { member, cors })
   app.register(statsRoutes, { member, cors })
   app.register(healthRoutes, { member, cors })
+  app.register(debugRoutes, { member, cors })
+  app.register(localConfigRoutes, { cors, setLogLevel })
+  if (options.legacyEndpoints) {
+    app.register(legacyClusterRoutes, { member, cors })
+    app.register(moduleRoutes, { member, cors, limits, closing: options.closing })
+  }
   app.register(statusRoutes, { member, cors, version, slices, digestsMax })
   return app
 }

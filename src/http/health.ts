@@ -7,8 +7,9 @@ import type { MemberPort } from './ports.ts'
 import { route } from './route.ts'
 import { send } from './send.ts'
 
-/** What clients choose their protocol by. */
-const VERSION = '{"etcdserver":"2.3.8","etcdcluster":"2.3.0"}'
+/** The versions of etcd that clients take this for, and choose their protocol by. */
+export const ETCD_VERSION = { server: '2.3.8', cluster: '2.3.0' } as const
+const VERSION = `{"etcdserver":"${ETCD_VERSION.server}","etcdcluster":"${ETCD_VERSION.cluster}"}`
 const TEXT = ['Content-Type', 'text/plain; charset=utf-8']
 
 export interface HealthRoutesOptions {

@@ -23,6 +23,8 @@ export interface HttpLimits {
   readonly watchersMax: number
   /** Writes and quorum reads waiting for their answer. One more: error 300. `keys/routes.ts`. */
   readonly inFlightMax: number
+  /** Requests waiting for locks of 0.4. One more: error 300. `legacy/locks.ts`. */
+  readonly locksMax: number
   /**
    * Listings being rendered at a time. One more: error 300. `keys/routes.ts`. And requests that wait for a digest; one more:
    * 503. `status.ts`.
@@ -57,6 +59,7 @@ export const HTTP_LIMITS: HttpLimits = {
   connectionsMax: 20_000,
   watchersMax: 100_000,
   inFlightMax: 20_000,
+  locksMax: 10_000,
   listingsMax: 64,
   streamBufferBytesMax: 1024 * 1024,
   headMsMax: 60_000,

@@ -4,7 +4,8 @@
  * Owns: which of etcd's names it has under (all of these are read when somebody scrapes). Leaves to others: counting.
  */
 import type { Metrics } from '../metrics.ts'
-import type { MemberPort } from './ports.ts'
+import { ETCD_VERSION } from './health.ts'
+import type { MemberPort, PeerTraffic } from './ports.ts'
 
 /** Registers the metrics of a member. @param watches How many watches are waiting or streaming. */
 export function registerMemberMetrics(metrics: Metrics, member: MemberPort, watches: () => number): void {
@@ -29,6 +30,19 @@ export function registerMemberMetrics(metrics: Metrics, member: MemberPort, watc
     'Writes and quorum reads that wait for their answer.',
     () => member.waiting,
   )
+  metrics.counter(
+    'etcd_server_leader_changes_seen_total',
+    'How often a leader became known.',
+    () => member.leaderChanges,
+  )
+  metrics.labelledGauge('etcd_server_id', 'This member.', ['server_id'], () => [[{ server_id: member.memberId }, 1]])
+  metrics.labelledGauge('etcd_server_version', 'The version of etcd whose API is served.', ['server_version'], () => [
+    [{ server_version: ETCD_VERSION.server }, 1],
+  ])
+  metrics.labelledGauge('etcd_cluster_version', 'The same for the cluster.', ['cluster_version'], () => [
+    [{ cluster_version: ETCD_VERSION.cluster }, 1],
+  ])
+  registerPeerMetrics(metrics, member)
   metrics.gauge('etcd_debugging_store_watchers', 'Watches that wait or stream.', watches)
   metrics.gauge('muster_raft_term', 'The present term.', () => member.raftTerm)
   metrics.gauge('muster_store_index', 'What clients see as X-Etcd-Index.', () => member.store.storeIndex)
@@ -51,5 +65,33 @@ export function registerMemberMetrics(metrics: Metrics, member: MemberPort, watc
         ['compareAndDelete', stats.compareAndDeleteSuccess],
       ]
     },
+  )
+}
+
+function registerPeerMetrics(metrics: Metrics, member: MemberPort): void {
+  const byPeer =
+    (value: (peer: PeerTraffic) => number): (() => (readonly [string, number])[]) =>
+    () =>
+      member.peerTraffic().map((peer) => [peer.id, value(peer)] as const)
+  metrics.labelledCounter(
+    'etcd_network_peer_sent_bytes_total',
+    'Bytes that were sent to another member.',
+    'To',
+    byPeer(({ sentBytes }) => sentBytes),
+  )
+  metrics.labelledCounter(
+    'etcd_network_peer_received_bytes_total',
+    'Bytes that came from another member.',
+    'From',
+    byPeer(({ receivedBytes }) => receivedBytes),
+  )
+  metrics.labelledCounter(
+    'etcd_network_peer_sent_failures_total',
+    'Messages to another member that were dropped.',
+    'To',
+    byPeer(({ droppedMessages }) => droppedMessages),
+  )
+  metrics.labelledGauge('etcd_network_active_peers', 'Whether a stream to it stands.', ['Local', 'Remote'], () =>
+    member.peerTraffic().map(({ id, active }) => [{ Local: member.memberId, Remote: id }, active ? 1 : 0] as const),
   )
 }

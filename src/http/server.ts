@@ -17,6 +17,7 @@ import { frontListener, type Listener } from './front.ts'
 import { KeysRoutes } from './keys/routes.ts'
 import { Slices } from './keys/slices.ts'
 import { HTTP_LIMITS, type HttpLimits } from './limits.ts'
+import type { LocalLogLevel } from './local-config.ts'
 import { registerMemberMetrics } from './member-metrics.ts'
 import type { HttpLog, MemberPort } from './ports.ts'
 
@@ -34,6 +35,10 @@ export interface HttpServerOptions {
   readonly cors?: CorsOption
   /** The member's metrics: requests are counted there, and what the port tells is registered. */
   readonly metrics?: Metrics
+  /** Changes the level of the log: what `/config/local/log` asks for. Undefined: nobody listens. */
+  readonly setLogLevel?: (level: LocalLogLevel) => void
+  /** Whether the endpoints of etcd 0.4 are served that 2.0 dropped. */
+  readonly legacyEndpoints?: boolean
   /** muster's own version, shown at `/muster/v1/status`. */
   readonly version?: string
 }
@@ -46,6 +51,8 @@ export class HttpServer {
   readonly #listener: Listener
   readonly #connections: Connections
   readonly #servers: Server[] = []
+  /** Ends requests that may wait for long. */
+  readonly #end = new AbortController()
   #closing: Promise<void> | undefined
 
   constructor(options: HttpServerOptions) {
@@ -63,6 +70,10 @@ export class HttpServer {
       log,
       version: options.version ?? '0.0.0',
       slices,
+      limits: this.#limits,
+      setLogLevel: options.setLogLevel ?? (() => {}),
+      legacyEndpoints: options.legacyEndpoints ?? false,
+      closing: this.#end.signal,
       digestsMax: this.#limits.listingsMax,
       makeServer: (handler) => {
         rest = handler
@@ -121,6 +132,7 @@ export class HttpServer {
     const closed = this.#servers.map((server) => once(server, 'close'))
     for (const server of this.#servers) server.close()
     this.#keys.end()
+    this.#end.abort()
     const look = setInterval(() => {
       for (const server of this.#servers) server.closeIdleConnections()
     }, CLOSE_LOOK_MS)

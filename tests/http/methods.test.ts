@@ -13,6 +13,8 @@ const PATHS: Readonly<Record<string, readonly string[]>> = {
   '/v2/members': ['GET'],
   '/v2/members/leader': ['GET'],
   '/v2/stats/self': ['GET'],
+  '/debug/vars': ['GET'],
+  '/config/local/log': ['PUT'],
   '/muster/v1/status': ['GET'],
 }
 

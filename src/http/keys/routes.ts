@@ -250,6 +250,7 @@ export class KeysRoutes {
       const body = brief ? `{"action":"${event.action}"}\n` : renderEvent(event)
       send(response, event.created ? 201 : 200, cors, successPairs(member, event.index), body)
     } else if ('condition' in answer) {
+      this.#meter.proposalFailed()
       sendRefusal(response, member, cors, answer)
     } else {
       sendFailure(response, member, cors, answer)
