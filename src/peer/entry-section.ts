@@ -102,8 +102,8 @@ export function decodeProposals(bytes: Buffer, count: number, origins: readonly 
   const proposals: Proposal[] = []
   for (let i = 0; i < count; i++) {
     reader.next()
-    // This version's replica applies nothing else, on any member: a log that holds it could never be applied again.
-    if (reader.kind !== EntryKind.command) throw new BadMessageError('proposal.kind', reader.kind, 'a command')
+    // A noop is a leader's own: nobody asks for one.
+    if (reader.kind === EntryKind.noop) throw new BadMessageError('proposal.kind', reader.kind, 'a command or a change')
     if (reader.term !== 0) throw new BadMessageError('proposal.term', reader.term, '0')
     if (reader.stampMs !== 0) throw new BadMessageError('proposal.stampMs', reader.stampMs, '0')
     proposals.push({

@@ -138,6 +138,7 @@ function advanceCommit(state: RaftState): void {
   if (index <= before || log.termAt(index) !== state.term) return
   log.commitTo(index)
   hurryOrigins(state, before, index)
+  if (state.membershipIndex > before && state.membershipIndex <= index) tellOfMembership(state)
   state.uncommittedBytes -= log.bytesBetween(before, index)
 }
 
@@ -207,6 +208,14 @@ export function onSnapshotReport(state: RaftState, id: MemberId, ok: boolean): v
   follower.probeSent = true
 }
 
+/**
+ * A membership change was committed, or what was in the log when this leader took office, which may hold one. Followers hear
+ * of it in the batch that applies it: the change may be that one of them is sent nothing any more.
+ */
+function tellOfMembership(state: RaftState): void {
+  if (state.log.kindAt(state.membershipIndex) === EntryKind.membership) tellCommit(state)
+}
+
 /** Clients of followers wait for their member to apply what was just committed: those are told at once. */
 function hurryOrigins(state: RaftState, after: Index, to: Index): void {
   let hurried = state.id
@@ -240,7 +249,7 @@ function requestTransfer(state: RaftState): void {
 }
 
 /**
- * The leader has removed itself (thesis, 4.2.2). The others have been told of the commit in the batch that applied it; the
+ * The leader votes no more: it was demoted or removed (thesis, 4.2.2). The others have been told of the commit in the batch that applied it; the
  * one with the longest log is asked to stand, so that nobody has to wait for an election timeout.
  */
 function handOverBeforeLeaving(state: RaftState): void {

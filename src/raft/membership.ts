@@ -66,7 +66,7 @@ export function tally(membership: Membership, votes: ReadonlyMap<MemberId, boole
 
 /**
  * The membership after `change`. Returns the same object when it changes nothing: adding a member that is there (a voter
- * is not made a learner), removing one that is not, or removing the last voter. Every replica decides that alike.
+ * is not made a learner), demoting or removing one that is not, or the last voter. Every replica decides that alike.
  */
 export function applyChange(membership: Membership, change: MembershipChange): Membership {
   const { id } = change
@@ -77,6 +77,9 @@ export function applyChange(membership: Membership, change: MembershipChange): M
     case 'addVoter':
       if (isVoter(membership, id)) return membership
       return makeMembership([...membership.voters, id], without(membership.learners, id))
+    case 'demote':
+      if (membership.voters.length === 1 || !isVoter(membership, id)) return membership
+      return makeMembership(without(membership.voters, id), [...membership.learners, id])
     case 'remove':
       if (!isMember(membership, id)) return membership
       if (membership.voters.length === 1 && isVoter(membership, id)) return membership

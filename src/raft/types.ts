@@ -100,6 +100,8 @@ export interface SnapshotMeta {
 export type MembershipChange =
   | { readonly kind: 'addLearner'; readonly id: MemberId }
   | { readonly kind: 'addVoter'; readonly id: MemberId }
+  /** A voter becomes a learner: it still gets the log, so that what it was asked for can be answered before it goes. */
+  | { readonly kind: 'demote'; readonly id: MemberId }
   | { readonly kind: 'remove'; readonly id: MemberId }
 
 /** The roles of the Raft paper, with the pre-vote of the thesis (section 9.6). */

@@ -2,7 +2,8 @@
  * Committed entries, applied to the store.
  *
  * Owns: the check that what was proposed is what is applied, the match of entries with waiting clients, and the notice
- * that a term begins. Applying may not fail: an entry that cannot be applied ends the process.
+ * that a term begins. Applying may not fail: an entry that cannot be applied ends the process. Leaves to `members.ts` what
+ * membership entries do.
  */
 import assert from 'node:assert'
 import { crc32 } from 'node:zlib'
@@ -11,6 +12,8 @@ import { decodeCommand } from '../store/command-codec.ts'
 import type { StateMachine } from '../store/state-machine.ts'
 import type { Expirer } from './expirer.ts'
 import type { LogKeeper } from './log-keeper.ts'
+import type { MemberChanges } from './member-changes.ts'
+import type { Members } from './members.ts'
 import type { Waiters } from './waiters.ts'
 
 export interface ApplierParts {
@@ -18,6 +21,8 @@ export interface ApplierParts {
   readonly waiters: Waiters
   readonly expirer: Expirer
   readonly keeper: LogKeeper
+  readonly members: Pick<Members, 'apply'>
+  readonly changes: Pick<MemberChanges, 'applied'>
   /** Term of the last entry applied before this process began. */
   readonly appliedTerm: Term
 }
@@ -59,12 +64,16 @@ export class Applier {
       store.apply(entry, undefined)
       return
     }
-    assert(entry.kind === EntryKind.command, 'membership entries come with the members API')
     assert(
       crc32(entry.data) === entry.checksum,
       `entry ${entry.index} is not what was proposed: its checksum does not match; replace this member`,
     )
     const own = entry.origin === this.#parts.id
+    if (entry.kind === EntryKind.membership) {
+      const refusal = this.#parts.members.apply(entry)
+      if (own) this.#parts.changes.applied(entry.seq, refusal)
+      return
+    }
     const waiter = own ? this.#parts.waiters.find(entry.seq) : undefined
     const outcome = store.apply(entry, waiter === undefined ? decodeCommand(entry.data) : waiter.command)
     if (own) this.#parts.expirer.applied(entry.seq)

@@ -16,6 +16,8 @@ export interface InitialMember {
   readonly peerUrls: readonly string[]
 }
 
+const FOUNDING_INDEX = 1
+
 /** A new cluster as one of its members sees it. */
 export interface Bootstrap {
   readonly raft: RaftState
@@ -40,7 +42,8 @@ export function clusterId(ids: readonly MemberId[]): string {
 }
 
 /**
- * The state before the first entry: membership and member list, nothing else.
+ * The state that a cluster begins with: membership and member list, nothing else. It counts as entry 1, which nobody holds: a
+ * member that joins later holds no state at all, entry 0, and so is sent a snapshot and never a log that does not fit it.
  *
  * @param name must be one of `members`.
  */
@@ -68,11 +71,12 @@ export function bootstrap(
       clientUrls: undefined,
     })),
   )
-  const logStart: SnapshotMeta = { index: 0, term: 0, stampMs: 0, membership }
+  store.apply({ index: FOUNDING_INDEX, term: 0, stampMs: 0 }, undefined)
+  const logStart: SnapshotMeta = { index: FOUNDING_INDEX, term: 0, stampMs: 0, membership }
   return {
     raft: {
       identity: { clusterId: clusterId(voters), memberId: self },
-      hardState: { term: 0, vote: undefined, commitIndex: 0 },
+      hardState: { term: 0, vote: undefined, commitIndex: FOUNDING_INDEX },
       logStart,
       membership,
       entries: [],

@@ -21,6 +21,8 @@ export interface ReplicaSettings extends FlushBounds {
   readonly requestMsMax: number
   /** A leader that was away this long steps down before it does anything else: the election timeout, milliseconds. */
   readonly awayMsMax: number
+  /** How long a removed member still gets the log; see `StewardshipSettings`. Milliseconds. */
+  readonly farewellMs: number
   /** Messages from peers that may wait for the next turn. More are dropped: raft sends again, but for proposals, whose origin waits. */
   readonly inboxMax: number
 }
@@ -39,6 +41,8 @@ export interface ReplicaParts {
   readonly wake: () => void
   /** Called when something is owed to followers that may wait a moment: `tellCommit` pays it. Without it the next tick does. */
   readonly later?: () => void
+  /** Called once, inside a turn, when this member has applied its own removal. */
+  readonly removed?: () => void
 }
 
 /** A snapshot whose rows stand on disk under a generation of their own. */

@@ -5,13 +5,11 @@
  * it. A turn is `poll`, `answer` (while the disk works), `written`; inputs may come at any time between these calls.
  */
 import assert from 'node:assert'
-import { crc32 } from 'node:zlib'
 import type { InstallSnapshot, Message } from '../raft/message.ts'
 import { Raft, type RaftStatus } from '../raft/raft.ts'
 import type { Ready, RoleView } from '../raft/ready.ts'
-import { EntryKind, type Index, type MemberId, type Proposal, type SnapshotMeta, type Term } from '../raft/types.ts'
+import type { Index, MemberId, SnapshotMeta, Term } from '../raft/types.ts'
 import type { Command } from '../store/command.ts'
-import { encodeCommand } from '../store/command-codec.ts'
 import { currentGenerationRow, type Row } from '../store/rows.ts'
 import type { StateMachine } from '../store/state-machine.ts'
 import { Applier } from './applier.ts'
@@ -21,12 +19,17 @@ import { heirOf } from './heir.ts'
 import { Inbox } from './inbox.ts'
 import { LeaderView } from './leader-view.ts'
 import { LogKeeper } from './log-keeper.ts'
+import { type MemberAnswer, MemberChanges } from './member-changes.ts'
+import type { MemberRequest } from './member-entry.ts'
+import { Members } from './members.ts'
 import { Outbox } from './outbox.ts'
 import type { ReplicaParts, ReplicaSettings, Staged } from './parts.ts'
 import type { Clock, Condition, Log, PeerEvents } from './ports.ts'
+import { Requests } from './requests.ts'
 import { ReplicaStats } from './stats.ts'
+import { Stewardship } from './stewardship.ts'
 import { type DiskWrite, LogRows } from './turn.ts'
-import { condition, Waiters, type WriteAnswer } from './waiters.ts'
+import { Waiters, type WriteAnswer } from './waiters.ts'
 
 export class Replica implements PeerEvents {
   readonly id: MemberId
@@ -39,6 +42,10 @@ export class Replica implements PeerEvents {
   readonly #later: () => void
   readonly #raft: Raft
   readonly #waiters: Waiters
+  readonly #changes = new MemberChanges()
+  readonly #requests: Requests
+  readonly #members: Members
+  readonly #stewardship: Stewardship
   readonly #expirer = new Expirer()
   readonly #keeper: LogKeeper
   readonly #applier: Applier
@@ -52,10 +59,6 @@ export class Replica implements PeerEvents {
   #turnOpen = false
   /** The open turn holds a batch of the core. */
   #raftTurnOpen = false
-  #stopped = false
-  /** Nobody else could lead: there is never a reason to wait out an election timeout. */
-  readonly #isAlone: boolean
-  #nextSeq: number
   #polledMs: number
 
   constructor(parts: ReplicaParts) {
@@ -70,7 +73,6 @@ export class Replica implements PeerEvents {
     this.#later = parts.later ?? (() => {})
     this.#store = store
     this.#generation = parts.generation
-    this.#nextSeq = parts.firstSeq
     this.#raft = new Raft(settings.raft, {
       hardState: restored.hardState,
       snapshot: { ...restored.logStart, membership: restored.membership },
@@ -82,42 +84,39 @@ export class Replica implements PeerEvents {
     for (const entry of restored.entries) {
       if (entry.index <= store.appliedIndex) keeper.applied(entry)
     }
+    const changes = this.#changes
     this.#waiters = waiters
+    this.#requests = new Requests({ ...parts, id, waiters, changes, waitMsMax: settings.requestMsMax })
+    this.#stewardship = new Stewardship({ roundMs: settings.awayMsMax, farewellMs: settings.farewellMs })
+    const members = new Members({ ...parts, id, membership: restored.membership, raft: this.#raft })
+    this.#members = members
     this.#keeper = keeper
     this.#flusher = new Flusher(settings)
     this.#inbox = new Inbox(settings.inboxMax)
-    this.#applier = new Applier({ id, waiters, expirer: this.#expirer, keeper, appliedTerm: store.appliedTerm })
+    const { appliedTerm } = store
+    this.#applier = new Applier({ id, waiters, expirer: this.#expirer, keeper, members, changes, appliedTerm })
     this.#logRows = new LogRows(restored)
     this.#polledMs = clock.monotonicMs()
     const { term } = restored.hardState
     this.#leader = new LeaderView({ id, clock, log, clockAheadMsMax: settings.awayMsMax, term, stats: this.stats })
-    this.#isAlone = restored.membership.voters.length === 1
-    if (this.#isAlone) this.#raft.campaign()
+    if (members.isAlone) this.#raft.campaign()
   }
 
   // Inputs from clients
 
   /** Proposes `command`. `done` is called once: now when it is refused, else in `answer`. */
   write(command: Command, done: (answer: WriteAnswer) => void): void {
-    const proposal = this.#proposal(command)
-    const refusal = this.#refusal(proposal.data.length)
-    if (refusal !== undefined) {
-      done(refusal)
-      return
-    }
-    const startedMs = this.#clock.monotonicMs()
-    const deadlineMs = startedMs + this.#settings.requestMsMax
-    this.#waiters.addWrite({ proposal, command, done, startedMs, deadlineMs, proposedTerm: 0 })
-    this.#wakeUp()
+    if (this.#requests.write(command, done)) this.#wakeUp()
   }
 
   /** Calls `done(undefined)` once the tree may be read linearizably; see `write` for when. */
-  quorumRead(done: (refused: Condition | undefined) => void, waitMsMax = this.#settings.requestMsMax): void {
-    const refusal = this.#refusal(0)
-    if (refusal === undefined) {
-      this.#waiters.addRead(done, this.#clock.monotonicMs() + waitMsMax)
-      this.#wakeUp()
-    } else done(refusal)
+  quorumRead(done: (refused: Condition | undefined) => void, waitMsMax?: number): void {
+    if (this.#requests.read(done, waitMsMax)) this.#wakeUp()
+  }
+
+  /** Asks for a change of the membership. `done` hears of it when this member has applied it; see `write` for when. */
+  changeMembers(request: MemberRequest, done: (answer: MemberAnswer) => void): void {
+    if (this.#requests.change(request, done)) this.#wakeUp()
   }
 
   // Inputs from peers
@@ -136,8 +135,7 @@ export class Replica implements PeerEvents {
   }
 
   gone(id: MemberId): void {
-    if (this.#leader.role.leader === id)
-      this.#log.warn({ member: id }, 'the leader is gone: its port refuses connections')
+    if (this.#leader.role.leader === id) this.#log.warn({ member: id }, 'the leader is gone: its port refuses')
     this.#raft.reportGone(id)
     this.#wakeUp()
   }
@@ -153,7 +151,7 @@ export class Replica implements PeerEvents {
    * @param done hears whether the core took it; when not, the staged generation is the caller's to clear.
    */
   installStaged(message: InstallSnapshot, staged: Staged, done: (accepted: boolean) => void): void {
-    if (this.#stopped || !this.#inbox.addOffer({ message, staged, done })) done(false)
+    if (this.#requests.isStopped || !this.#inbox.addOffer({ message, staged, done })) done(false)
     else this.#wakeUp()
   }
 
@@ -208,6 +206,7 @@ export class Replica implements PeerEvents {
   /** Tells waiting clients what was decided. */
   answer(): void {
     this.#waiters.flush()
+    this.#changes.flush()
   }
 
   /** The rows of the last `poll` are on disk. */
@@ -241,14 +240,17 @@ export class Replica implements PeerEvents {
 
   /** Everybody who waits is told that this member stops; nobody may wait any more. */
   stop(): void {
-    this.#stopped = true
     this.#inbox.settleOffer(false)
-    this.#waiters.endAll('MUSTER_STOPPED')
-    this.#waiters.flush()
+    this.#requests.stop()
+    this.answer()
   }
 
   get store(): StateMachine {
     return this.#store
+  }
+
+  get members(): Pick<Members, 'membership' | 'isServed' | 'remotes'> {
+    return this.#members
   }
 
   get generation(): number {
@@ -274,7 +276,7 @@ export class Replica implements PeerEvents {
 
   /** Number of the latest request, of a client or of this member's own. */
   get lastSeq(): number {
-    return this.#nextSeq - 1
+    return this.#requests.lastSeq
   }
 
   get term(): Term {
@@ -292,18 +294,8 @@ export class Replica implements PeerEvents {
 
   // Inside
 
-  #refusal(bytes: number): Condition | undefined {
-    if (this.#stopped) return condition('MUSTER_STOPPED')
-    return this.#waiters.hasRoom(bytes) ? undefined : condition('MUSTER_OVERLOADED')
-  }
-
   #wakeUp(): void {
     if (!this.#turnOpen) this.#wake()
-  }
-
-  #proposal(command: Command): Proposal {
-    const data = encodeCommand(command)
-    return { kind: EntryKind.command, origin: this.id, seq: this.#nextSeq++, data, checksum: crc32(data) }
   }
 
   #passTime(): void {
@@ -320,7 +312,7 @@ export class Replica implements PeerEvents {
         )
       }
       this.#raft.stepDown()
-      if (this.#isAlone) this.#raft.campaign()
+      if (this.#members.isAlone) this.#raft.campaign()
     }
     this.#raft.advanceClock(elapsedMs)
   }
@@ -330,6 +322,10 @@ export class Replica implements PeerEvents {
     if (ticks === 0) return
     for (let tick = 0; tick < ticks; tick++) this.#raft.tick()
     this.#waiters.expire(this.#polledMs, (waiter) => this.#leader.explain(waiter.startedMs))
+    this.#changes.expire(this.#polledMs)
+    if (this.#members.membership.learners.length > 0) {
+      this.#stewardship.tend(this.#raft, this.#store.members, this.#polledMs, this.#requests.changeProposal)
+    }
   }
 
   #drainInbox(): void {
@@ -345,9 +341,10 @@ export class Replica implements PeerEvents {
         ? this.#expirer.due(this.#store.nextDeadlineMs(), this.#raft.clockMs, this.#raft.term)
         : undefined
     if (expiry !== undefined) {
-      const proposal = this.#proposal(expiry)
+      const proposal = this.#requests.proposal(expiry)
       if (this.#raft.propose([proposal]) === 'accepted') this.#expirer.proposed(proposal.seq, expiry.term)
     }
+    this.#changes.propose(this.#raft, this.#polledMs, this.#requests.changeProposal)
     const waiting = this.#waiters.unproposed()
     if (waiting.length === 0) return
     const answer = this.#raft.propose(waiting.map((waiter) => waiter.proposal))
@@ -366,12 +363,14 @@ export class Replica implements PeerEvents {
     if (ready.reads.length > 0) this.#waiters.applied(this.#store.appliedIndex)
     if (ready.snapshot !== undefined || this.#flusher.isAsked || this.#flusher.isDueAfter(ready.committed, this.#store))
       this.#flush(rows)
+    this.#members.tellTransport()
   }
 
   /** Draws the rows of all that was applied since the last time. The log may be trimmed only up to what they hold. */
   #flush(rows: Row[]): void {
     this.#flusher.begin()
     for (const row of this.#store.drainRows()) rows.push(row)
+    this.#logRows.membership(this.#members.membership, rows)
     const trimTo = this.#keeper.trimTo(this.#raft.heldIndex)
     if (trimTo !== undefined) this.#logRows.trim(this.#raft.compact(trimTo), rows)
   }
@@ -389,6 +388,7 @@ export class Replica implements PeerEvents {
     assert(staged !== undefined && staged.store.appliedIndex === snapshot.index, 'only a staged snapshot is installed')
     const retired = this.#generation
     this.#store.install(staged.store)
+    this.#members.installed(snapshot.membership)
     this.#generation = staged.generation
     rows.push(currentGenerationRow(staged.generation))
     this.#keeper.reset()

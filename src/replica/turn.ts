@@ -6,7 +6,7 @@
  */
 import assert from 'node:assert'
 import type { Ready } from '../raft/ready.ts'
-import type { Index, SnapshotMeta } from '../raft/types.ts'
+import type { Index, Membership, SnapshotMeta } from '../raft/types.ts'
 import type { Row } from '../store/rows.ts'
 import { addPages, pageKey } from './log-pages.ts'
 import { hardStateRow, logStartRow, membershipRow, type RaftState } from './raft-rows.ts'
@@ -27,8 +27,11 @@ export class LogRows {
   #lastIndex: Index
   /** First indexes of the pages on disk, ascending. */
   #pageStarts: Index[]
+  /** As the disk has it: that of the state's rows. */
+  #membership: Membership
 
-  constructor(restored: Pick<RaftState, 'logStart' | 'entries' | 'pageStarts'>) {
+  constructor(restored: Pick<RaftState, 'logStart' | 'membership' | 'entries' | 'pageStarts'>) {
+    this.#membership = restored.membership
     this.#startIndex = restored.logStart.index
     this.#lastIndex = restored.entries.at(-1)?.index ?? restored.logStart.index
     this.#pageStarts = [...restored.pageStarts]
@@ -45,6 +48,13 @@ export class LogRows {
       this.#lastIndex = first.index + ready.entries.length - 1
     }
     if (ready.hardState !== undefined) rows.push(hardStateRow(ready.hardState))
+  }
+
+  /** The rows of the state go with this batch, and this membership belongs to them. */
+  membership(membership: Membership, rows: Row[]): void {
+    if (membership === this.#membership) return
+    this.#membership = membership
+    rows.push(membershipRow(membership))
   }
 
   /** The log now starts after `start`: its row, and the end of the pages that lie before it. */
@@ -64,6 +74,7 @@ export class LogRows {
   #replaceBy(snapshot: SnapshotMeta, rows: Row[]): void {
     this.#dropPagesFrom(0, rows)
     rows.push(logStartRow(snapshot), membershipRow(snapshot.membership))
+    this.#membership = snapshot.membership
     this.#startIndex = snapshot.index
     this.#lastIndex = snapshot.index
   }

@@ -1,7 +1,8 @@
 /**
  * The replicated member list, as a typed view of the reserved subtree.
  *
- * Owns: `0/members/<id>` (JSON of name, peerURLs, clientURLs) and `0/removed/<id>`; what the member commands do to them.
+ * Owns: `0/members/<id>` (JSON of name, peerURLs, clientURLs) and `0/removed/<id>` (JSON of the last peerURLs); what the member
+ * commands do to them.
  * Leaves to others: whether a change is wise (the replica), who is a voter (raft).
  *
  * Each command that changes something takes one store index, as cluster bookkeeping does in etcd, and makes no event.
@@ -21,6 +22,7 @@ type Attributes = Omit<MemberJson, 'id'>
 export class MemberList {
   readonly #tree: () => Keyspace
   #shown: readonly MemberJson[] | undefined
+  #version = 0
 
   /** @param tree The tree that counts now; it is another one after a snapshot was installed. */
   constructor(tree: () => Keyspace) {
@@ -44,9 +46,26 @@ export class MemberList {
     return this.#tree().find(`${REMOVED}/${id}`) !== undefined
   }
 
+  /** Where a removed member was last to be reached; empty for others. */
+  removedUrls(id: string): readonly string[] {
+    const value = this.#tree().find(`${REMOVED}/${id}`)?.value
+    return value === undefined || value === '' ? [] : (JSON.parse(value) as readonly string[])
+  }
+
+  /** The member that has one of these peer URLs, `except` left out; undefined when none has. */
+  ownerOf(peerUrls: readonly string[], except?: string): MemberJson | undefined {
+    return this.list().find(({ id, peerURLs }) => id !== except && peerURLs.some((url) => peerUrls.includes(url)))
+  }
+
+  /** Another number whenever the list may have changed. */
+  get version(): number {
+    return this.#version
+  }
+
   /** Says that the subtree changed. Called by the state machine. */
   refresh(): void {
     this.#shown = undefined
+    this.#version++
   }
 }
 
@@ -71,8 +90,9 @@ export function removeMember(tree: Keyspace, command: RemoveMemberCommand): Node
   if (removed !== undefined) return removed
   const index = tree.advance()
   const cursor = tree.walk(`${MEMBERS}/${command.id}`)
+  const peerUrls = cursor.node === undefined ? [] : readMember(cursor.node).peerURLs
   if (cursor.node !== undefined) tree.take(cursor)
-  return write(tree, `${REMOVED}/${command.id}`, '', index)
+  return write(tree, `${REMOVED}/${command.id}`, JSON.stringify(peerUrls), index)
 }
 
 function write(tree: Keyspace, path: string, value: string, index: number): Node {

@@ -262,9 +262,9 @@ describe('codec', () => {
       expect(refusedField(withSection(change))).toBe(field)
     })
 
-    test('a proposal of anything but a command is refused: nobody could apply it', () => {
+    test('a proposal of a noop is refused: those are the own of a leader', () => {
       const data = Buffer.from('x')
-      const proposal: Proposal = { kind: 2, origin: FROM, seq: 1, data, checksum: crc32(data) }
+      const proposal: Proposal = { kind: 0, origin: FROM, seq: 1, data, checksum: crc32(data) }
       const message: Message = { kind: 'propose', from: FROM, to: TO, term: 1, proposals: [proposal] }
       expect(refusedField(encode([message]))).toBe('proposal.kind')
     })

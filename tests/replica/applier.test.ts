@@ -5,16 +5,29 @@ import { EntryKind, memberId } from '../../src/raft/types.ts'
 import { Applier } from '../../src/replica/applier.ts'
 import { Expirer } from '../../src/replica/expirer.ts'
 import { LogKeeper } from '../../src/replica/log-keeper.ts'
+import { type MemberAnswer, MemberChanges } from '../../src/replica/member-changes.ts'
+import { encodeMemberChange } from '../../src/replica/member-entry.ts'
+import { Members } from '../../src/replica/members.ts'
 import { Waiters } from '../../src/replica/waiters.ts'
 import { StateMachine } from '../../src/store/state-machine.ts'
-import { ME, makeEntry, makeWaiter, setCommand } from './builders.ts'
+import { ME, makeEntry, makeWaiter, SILENT, setCommand } from './builders.ts'
 
 function makeApplier(appliedTerm = 0) {
   const waiters = new Waiters(10, 1000)
   const expirer = new Expirer()
   const keeper = new LogKeeper({ entriesMax: 1, bytesMax: 1024 })
   const store = new StateMachine()
-  return { applier: new Applier({ id: ME, waiters, expirer, keeper, appliedTerm }), waiters, expirer, keeper, store }
+  const changes = new MemberChanges()
+  const members = new Members({
+    id: ME,
+    membership: { voters: [ME], learners: [] },
+    raft: { applyMembership: () => ({ voters: [ME], learners: [memberId('b2')] }) },
+    store,
+    transport: { setRemotes: () => {} },
+    log: SILENT,
+  })
+  const applier = new Applier({ id: ME, waiters, expirer, keeper, members, changes, appliedTerm })
+  return { applier, waiters, expirer, keeper, store, members, changes }
 }
 
 describe('an entry', () => {

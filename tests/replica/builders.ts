@@ -90,6 +90,7 @@ export function makeSettings(id = ME, more: Partial<ReplicaSettings> = {}): Repl
     requestBytesMax: 1_000_000,
     requestMsMax: 1000,
     awayMsMax: 1000,
+    farewellMs: 1000,
     inboxMax: 10,
     unflushedEntriesMax: 10,
     unflushedBytesMax: 1024,

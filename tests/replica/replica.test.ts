@@ -99,7 +99,7 @@ describe('one of three', () => {
     const { replica, sent, voters } = makeReplica(['a', 'b', 'c'])
     const [from] = voters.filter((id) => id !== replica.id)
     if (from === undefined) return
-    replica.receive([{ kind: 'vote', from, to: replica.id, term: 3, lastIndex: 0, lastTerm: 0, transfer: false }])
+    replica.receive([{ kind: 'vote', from, to: replica.id, term: 3, lastIndex: 1, lastTerm: 0, transfer: false }])
     expect(replica.poll()).toMatchObject({ sync: true })
     replica.answer()
     expect(sent).toEqual([])

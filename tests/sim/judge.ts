@@ -29,7 +29,8 @@ export class Judge {
   readonly expiry = new ExpiryChecker()
   readonly watches: WatchesChecker
   readonly #checkers: readonly Checker[]
-  #firstUnapplied = 1
+  /** The founding of the cluster counts as entry 1. */
+  #firstUnapplied = 2
 
   constructor(settings: WorldSettings, digestEvery: number) {
     this.watches = new WatchesChecker(settings.history)

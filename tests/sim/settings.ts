@@ -110,6 +110,7 @@ export function replicaSettings(settings: WorldSettings, id: MemberId, random: (
     requestBytesMax: 1024 * 1024,
     requestMsMax: settings.requestMsMax,
     awayMsMax: ELECTION_MS,
+    farewellMs: 2 * ELECTION_MS,
     inboxMax: settings.inboxMax,
     unflushedEntriesMax: settings.unflushedEntriesMax,
     unflushedBytesMax: settings.unflushedBytesMax,
