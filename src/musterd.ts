@@ -18,6 +18,7 @@ import { memberPort } from './member/member-port.ts'
 import { publishUntilKnown } from './member/publish.ts'
 import { replicaSettings, storeSettings, tickMsOf } from './member/settings.ts'
 import { startState } from './member/start-state.ts'
+import { type MemberTls, openTls } from './member/tls.ts'
 import { Metrics } from './metrics.ts'
 import { PeerServer } from './peer/accept.ts'
 import { PEER_LIMITS, type PeerOptions } from './peer/options.ts'
@@ -56,14 +57,14 @@ const DRAIN_MS_MAX = 1500
 export async function startMember(config: Config, log: Logger): Promise<Member> {
   const disk = await Database.open(resolve(config.dataDir))
   try {
-    return await startOn(disk, config, log)
+    return await startOn(disk, config, log, await openTls(config, log))
   } catch (error) {
     await disk.close()
     throw error
   }
 }
 
-async function startOn(disk: Disk, config: Config, log: Logger): Promise<Member> {
+async function startOn(disk: Disk, config: Config, log: Logger, tls: MemberTls): Promise<Member> {
   const storeOptions = storeSettings(config, disk)
   const restored = await startState(disk, config, storeOptions)
   const { clusterId, memberId: id } = restored.raft.identity
@@ -99,6 +100,7 @@ async function startOn(disk: Disk, config: Config, log: Logger): Promise<Member>
     clock: systemClock,
     random: Math.random,
     limits: PEER_LIMITS,
+    ...(tls.peer === undefined ? {} : { tls: tls.peer }),
   }
   const transport = new PeerTransport({
     ...peerOptions,
@@ -156,6 +158,9 @@ async function startOn(disk: Disk, config: Config, log: Logger): Promise<Member>
       watchersMax: config.maxWatchers,
       inFlightMax: config.maxRequestsInFlight,
     },
+    ...(tls.client === undefined
+      ? {}
+      : { makeSecureServer: tls.client.createServer, clientCertAuth: tls.client.demandsCertificate }),
     ...(config.cors.length === 0 ? {} : { cors: config.cors.includes('*') ? ('*' as const) : config.cors }),
   })
 
@@ -165,9 +170,7 @@ async function startOn(disk: Disk, config: Config, log: Logger): Promise<Member>
     await Promise.all([transport.close(), peerServer.close()])
     throw error
   }
-  const peerUrls = peerServer.addresses().map(({ address, family, port }) => {
-    return `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`
-  })
+  const peerUrls = peerServer.addresses().map((url) => url.origin)
   const remotes = replica.store.members.list().filter((member) => member.id !== id)
   transport.setRemotes(new Map(remotes.map((member) => [memberId(member.id), member.peerURLs])))
   driver.start(replica)
@@ -197,6 +200,7 @@ async function startOn(disk: Disk, config: Config, log: Logger): Promise<Member>
     await driver.stop()
     await transport.close()
     await peerServer.close()
+    tls.close()
     await disk.close()
     ended(undefined)
   }

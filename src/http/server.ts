@@ -4,6 +4,7 @@
  * Owns: listening, what `node:http` is told about limits, connections that are no HTTP, shutting down. Leaves to others:
  * requests (front, keys/, app).
  */
+import assert from 'node:assert'
 import { once } from 'node:events'
 import { createServer, type Server, type ServerOptions } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -25,6 +26,8 @@ import type { HttpLog, MemberPort } from './ports.ts'
 const KEEP_ALIVE_PROBE_MS = 30_000
 /** Looks for the end of connections while closing. Milliseconds. */
 const CLOSE_LOOK_MS = 20
+/** What a URL leaves out. */
+const DEFAULT_PORTS: Readonly<Record<string, number>> = { 'http:': 80, 'https:': 443 }
 
 export interface HttpServerOptions {
   readonly member: MemberPort
@@ -41,6 +44,10 @@ export interface HttpServerOptions {
   readonly legacyEndpoints?: boolean
   /** muster's own version, shown at `/muster/v1/status`. */
   readonly version?: string
+  /** Makes the server behind an https URL, told what `node:http` is told. Missing: https URLs cannot be listened at. */
+  readonly makeSecureServer?: (options: ServerOptions, listener: Listener) => Server
+  /** Whether clients at https URLs show certificates that were checked, so that the common name in one may name a user. */
+  readonly clientCertAuth?: boolean
 }
 
 /** Serves the v2 API of one member. One object, any number of listeners. */
@@ -50,13 +57,16 @@ export class HttpServer {
   readonly #app: FastifyInstance
   readonly #listener: Listener
   readonly #connections: Connections
+  readonly #makeSecureServer: HttpServerOptions['makeSecureServer']
   readonly #servers: Server[] = []
+  readonly #secureServers = new Set<Server>()
   /** Ends requests that may wait for long. */
   readonly #end = new AbortController()
   #closing: Promise<void> | undefined
 
   constructor(options: HttpServerOptions) {
     const { member, log } = options
+    this.#makeSecureServer = options.makeSecureServer
     this.#limits = { ...HTTP_LIMITS, ...options.limits }
     this.#connections = new Connections(this.#limits.connectionsMax, log)
     const cors = new Cors(options.cors)
@@ -91,17 +101,17 @@ export class HttpServer {
   /**
    * Listens at every URL, or at none: when one fails the others are closed again and its error is thrown. May be called again
    * for more.
-   * @param urls `http:` only; port 0 takes any free port.
+   * @param urls `http:`, and `https:` where `makeSecureServer` was given; port 0 takes any free port.
    */
   async listen(urls: readonly URL[]): Promise<void> {
     await this.#app.ready()
     const servers: Server[] = []
     try {
       for (const url of urls) {
-        const server = this.#makeServer()
+        const server = this.#makeServer(url.protocol === 'https:')
         servers.push(server)
         const host = url.hostname.replace(/^\[(.*)\]$/, '$1')
-        server.listen({ host, port: url.port === '' ? 80 : Number(url.port) })
+        server.listen({ host, port: Number(url.port === '' ? DEFAULT_PORTS[url.protocol] : url.port) })
         await once(server, 'listening')
       }
     } catch (error) {
@@ -115,7 +125,8 @@ export class HttpServer {
   addresses(): readonly URL[] {
     return this.#servers.map((server) => {
       const { address, family, port } = server.address() as AddressInfo
-      return new URL(`http://${family === 'IPv6' ? `[${address}]` : address}:${port}`)
+      const protocol = this.#secureServers.has(server) ? 'https' : 'http'
+      return new URL(`${protocol}://${family === 'IPv6' ? `[${address}]` : address}:${port}`)
     })
   }
 
@@ -145,7 +156,7 @@ export class HttpServer {
     await this.#app.close()
   }
 
-  #makeServer(): Server {
+  #makeServer(isSecure: boolean): Server {
     const limits = this.#limits
     const options: ServerOptions = {
       noDelay: true,
@@ -160,9 +171,16 @@ export class HttpServer {
       requestTimeout: limits.requestMsMax,
       connectionsCheckingInterval: limits.slowLookMs,
     }
-    const server = createServer(options, this.#listener)
+    const server = isSecure ? this.#secureServer(options) : createServer(options, this.#listener)
     server.on('connection', (socket) => this.#connections.take(socket))
     server.on('clientError', refuseConnection)
+    return server
+  }
+
+  #secureServer(options: ServerOptions): Server {
+    assert(this.#makeSecureServer !== undefined, 'https URLs are listened at only where TLS is configured')
+    const server = this.#makeSecureServer(options, this.#listener)
+    this.#secureServers.add(server)
     return server
   }
 }

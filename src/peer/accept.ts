@@ -4,7 +4,8 @@
  * Owns: the sockets that others opened. Leaves to others: the comparison of a handshake (`handshake.ts`), one stream
  * (`stream.ts`), one snapshot (`snapshot-receive.ts`). Source of `/members` and `/version`: the API page, section 7.4.
  */
-import type { IncomingMessage } from 'node:http'
+import assert from 'node:assert'
+import { createServer, type IncomingMessage } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { type FastifyInstance, type FastifyReply, fastify } from 'fastify'
@@ -33,11 +34,17 @@ const DEFAULT_PORTS: Readonly<Record<string, number>> = { 'http:': 80, 'https:':
 
 const NOT_FOUND = '404 page not found\n'
 
+interface Listener {
+  readonly app: FastifyInstance
+  /** As of a URL. */
+  readonly protocol: string
+}
+
 export class PeerServer {
   readonly #options: PeerServerOptions
   readonly #log: QuietLog
   readonly #snapshots: SnapshotReceiver
-  readonly #listeners: FastifyInstance[] = []
+  readonly #listeners: Listener[] = []
   /** The stream of each member that dialled us, at most one. */
   readonly #streams = new Map<MemberId, Stream>()
   #isClosed = false
@@ -51,30 +58,33 @@ export class PeerServer {
   }
 
   /**
-   * Listens at each URL (`http://host:port`; port 0 takes a free one), besides where it listens already. When one cannot
+   * Listens at each URL (`http://host:port`, or https with TLS; port 0 takes a free one), besides where it listens already. When one cannot
    * be had (`EADDRINUSE`, …) the others of this call are closed again and its error is thrown.
    */
   async listen(urls: readonly URL[]): Promise<void> {
-    const apps: FastifyInstance[] = []
+    const listeners: Listener[] = []
     try {
       for (const { hostname, port, protocol } of urls) {
-        const app = this.#build()
-        apps.push(app)
+        const app = this.#build(protocol === 'https:')
+        listeners.push({ app, protocol })
         await app.listen({
           host: hostname.replace(/^\[|\]$/g, ''),
           port: Number(port === '' ? DEFAULT_PORTS[protocol] : port),
         })
       }
     } catch (error) {
-      await Promise.all(apps.map((app) => app.close()))
+      await Promise.all(listeners.map(({ app }) => app.close()))
       throw error
     }
-    this.#listeners.push(...apps)
+    this.#listeners.push(...listeners)
   }
 
   /** Where it listens, with true ports, in the order given. */
-  addresses(): readonly AddressInfo[] {
-    return this.#listeners.map((app) => app.server.address() as AddressInfo)
+  addresses(): readonly URL[] {
+    return this.#listeners.map(({ app, protocol }) => {
+      const { address, family, port } = app.server.address() as AddressInfo
+      return new URL(`${protocol}//${family === 'IPv6' ? `[${address}]` : address}:${port}`)
+    })
   }
 
   /** Members whose stream to us stands. */
@@ -86,7 +96,7 @@ export class PeerServer {
   async close(): Promise<void> {
     this.#isClosed = true
     for (const stream of this.#streams.values()) stream.close(new PeerError('MUSTER_PEER_CLOSED', 'we are closing'))
-    await Promise.all(this.#listeners.map((app) => app.close()))
+    await Promise.all(this.#listeners.map(({ app }) => app.close()))
     let timer: NodeJS.Timeout | undefined
     const tooLong = new Promise<void>((resolve) => {
       timer = setTimeout(resolve, this.#options.limits.closeMs)
@@ -95,17 +105,26 @@ export class PeerServer {
     clearTimeout(timer)
   }
 
-  #build(): FastifyInstance {
+  #build(isSecure: boolean): FastifyInstance {
     const { limits, tls, identity } = this.#options
-    const http = { headersTimeout: limits.requestHeadMs, connectionsCheckingInterval: limits.requestHeadMs }
+    const http = {
+      headersTimeout: limits.requestHeadMs,
+      connectionsCheckingInterval: limits.requestHeadMs,
+      // A snapshot may take its time; `snapshotIdleMs` watches over it.
+      requestTimeout: 0,
+    }
     const app = fastify({
+      serverFactory: (handler) => {
+        if (!isSecure) return createServer(http, handler)
+        assert(tls !== undefined, 'https URLs are listened at only where TLS is configured')
+        return tls.createServer(http, handler)
+      },
       logger: false,
       bodyLimit: 1,
       forceCloseConnections: true,
       exposeHeadRoutes: false,
       frameworkErrors: (_error, request, reply) => void this.#notFound(request.raw, reply as FastifyReply),
       clientErrorHandler: (error, socket) => this.#onClientError(error, socket),
-      ...(tls === undefined ? { http } : { https: { ...http, ...tls } }),
     }) as FastifyInstance
     app.server.maxConnections = limits.connectionsMax
     app.server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {

@@ -10,7 +10,7 @@ import { Client, type Dispatcher } from 'undici'
 import type { MemberId } from '../raft/types.ts'
 import { PeerError } from './errors.ts'
 import { checkConsent, greetingHeaders, parseRefusal, STREAM_PATH, STREAM_PROTOCOL } from './handshake.ts'
-import type { ConnectOptions, PeerIdentity } from './options.ts'
+import type { PeerIdentity, PeerTls } from './options.ts'
 
 /** Bytes read of an answer that is no upgrade. */
 const ANSWER_BYTES_MAX = 8 * 1024
@@ -23,7 +23,7 @@ export interface DialOptions {
   readonly to: MemberId
   readonly identity: PeerIdentity
   readonly timeoutMs: number
-  readonly connect: ConnectOptions | undefined
+  readonly tls: PeerTls | undefined
 }
 
 /**
@@ -31,7 +31,7 @@ export interface DialOptions {
  * which gives the attempt up.
  */
 export function dial(options: DialOptions, done: (answer: DialAnswer) => void): () => void {
-  const { url, to, identity, timeoutMs } = options
+  const { url, to, identity, timeoutMs, tls } = options
   let client: Client | undefined
   let isOver = false
   const finish = (answer: DialAnswer | undefined): void => {
@@ -66,35 +66,39 @@ export function dial(options: DialOptions, done: (answer: DialAnswer) => void): 
       finish({ error: new PeerError(refusal.code, `${url} refused us: ${refusal.message}`) })
     },
     onResponseError(_controller, error) {
-      finish({ error: connectError(url, error) })
+      finish({ error: connectError(url, error, tls) })
     },
   }
   try {
-    client = openClient(url, options.connect)
+    client = openClient(url, tls)
     client.dispatch(
       { path: STREAM_PATH, method: 'GET', upgrade: STREAM_PROTOCOL, headers: greetingHeaders(identity, to) },
       handler,
     )
   } catch (error) {
     const cause = error instanceof Error ? error : new Error(String(error))
-    setImmediate(() => finish({ error: connectError(url, cause) }))
+    setImmediate(() => finish({ error: connectError(url, cause, tls) }))
   }
   return () => finish(undefined)
 }
 
 /** A client for one request. Throws when `url` is not of the form `http(s)://host:port`. Its owner keeps the time. */
-export function openClient(url: string, connect: ConnectOptions | undefined): Client {
+export function openClient(url: string, tls: PeerTls | undefined): Client {
   return new Client(url, {
     allowH2: false,
     headersTimeout: 0,
     bodyTimeout: 0,
     maxResponseSize: ANSWER_BYTES_MAX,
-    connect: { ...connect, timeout: 0, allowH2: false },
+    connect: { ...(url.startsWith('https:') ? tls?.connectOptions() : {}), timeout: 0, allowH2: false },
   })
 }
 
 /** Names a failure of the socket. With several addresses all must have refused. */
-export function connectError(url: string, error: Error): PeerError {
+export function connectError(url: string, error: Error, tls: PeerTls | undefined): PeerError {
+  const reason = tls?.explain(error)
+  if (reason !== undefined) {
+    return new PeerError('MUSTER_PEER_TLS', `the TLS handshake with ${url} failed: ${reason}`, error)
+  }
   const causes: readonly unknown[] = error instanceof AggregateError ? error.errors : [error]
   const isRefused = causes.every((cause) => (cause as NodeJS.ErrnoException).code === 'ECONNREFUSED')
   return isRefused

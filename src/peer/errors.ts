@@ -28,6 +28,8 @@ export type PeerErrorCode =
   | 'MUSTER_PEER_SNAPSHOT_BUSY'
   /** The snapshot arrived but was not kept (422): damaged, or not wanted. */
   | 'MUSTER_PEER_SNAPSHOT_REFUSED'
+  /** The remote was reached, and its TLS handshake failed: a certificate that one of the two does not trust, or none. */
+  | 'MUSTER_PEER_TLS'
   /** Nobody listens at any URL of the remote. */
   | 'MUSTER_PEER_REFUSED'
   /** The remote could not be reached, or answered with something that is no handshake. */

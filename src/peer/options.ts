@@ -3,6 +3,8 @@
  *
  * Owns: the shapes and the default limits. Leaves to others: where the values come from (`config/`, `musterd.ts`).
  */
+import type { RequestListener, Server, ServerOptions } from 'node:http'
+import type { ConnectionOptions } from 'node:tls'
 import type { InstallSnapshot } from '../raft/message.ts'
 import type { MemberId } from '../raft/types.ts'
 import type { Clock, Log, PeerEvents } from '../replica/ports.ts'
@@ -60,6 +62,16 @@ export const PEER_LIMITS: PeerLimits = {
   closeMs: 500,
 }
 
+/** TLS between members: what is asked of `tls/`. Where it is missing, https URLs are dialled with the library's defaults. */
+export interface PeerTls {
+  /** For the next connection: certificates, and how to check those of the other side. Asked for each time: they change. */
+  connectOptions(): ConnectionOptions
+  /** Why a connection failed, when the reason is TLS. */
+  explain(error: Error): string | undefined
+  /** The server behind an https URL, told what `node:http` is told. */
+  createServer(options: ServerOptions, listener: RequestListener): Server
+}
+
 /** Given to both the transport and the server. */
 export interface PeerOptions {
   readonly identity: PeerIdentity
@@ -69,6 +81,7 @@ export interface PeerOptions {
   /** Uniform in [0, 1); spreads redials. */
   readonly random: () => number
   readonly limits: PeerLimits
+  readonly tls?: PeerTls
 }
 
 /** What is sent: the present state, which may be newer than what the core offered. */
@@ -97,14 +110,10 @@ export interface SnapshotSink {
   stage(from: MemberId, message: InstallSnapshot, chunks: AsyncIterable<Uint8Array>): Promise<boolean>
 }
 
-/** Options of the socket to a remote, as of `net.connect` and `tls.connect`: certificates, server name. */
-export type ConnectOptions = Readonly<Record<string, unknown>>
-
 export interface PeerTransportOptions extends PeerOptions {
   readonly snapshotSource: SnapshotSource
   /** `by` refused us because we were removed from the cluster. May come more than once, from more than one member. */
   removed(by: MemberId): void
-  readonly connect?: ConnectOptions
 }
 
 /** A member as the peer listener shows it at `/members`. */
@@ -115,9 +124,6 @@ export interface ListedMember {
   readonly clientURLs: readonly string[]
 }
 
-/** Certificates for listening, as of `tls.createServer`. */
-export type TlsOptions = Readonly<Record<string, unknown>>
-
 export interface PeerServerOptions extends PeerOptions {
   /** Counts what is received, and dials members that dialled us. */
   readonly transport: PeerTransport
@@ -127,5 +133,4 @@ export interface PeerServerOptions extends PeerOptions {
   members(): readonly ListedMember[]
   /** Body of GET `/version`, JSON text. */
   version(): string
-  readonly tls?: TlsOptions
 }

@@ -205,15 +205,12 @@ export class Remote {
   }
 
   #dial(): void {
-    const { identity, limits, connect } = this.#options
-    this.#giveUp = dial(
-      { url: this.url, to: this.id, identity, timeoutMs: limits.dialTimeoutMs, connect },
-      (answer) => {
-        this.#giveUp = undefined
-        if ('socket' in answer) this.#opened(answer.socket)
-        else this.#failed(answer.error)
-      },
-    )
+    const { identity, limits, tls } = this.#options
+    this.#giveUp = dial({ url: this.url, to: this.id, identity, timeoutMs: limits.dialTimeoutMs, tls }, (answer) => {
+      this.#giveUp = undefined
+      if ('socket' in answer) this.#opened(answer.socket)
+      else this.#failed(answer.error)
+    })
   }
 
   #opened(socket: Extract<DialAnswer, { socket: unknown }>['socket']): void {

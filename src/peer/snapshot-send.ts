@@ -10,7 +10,7 @@ import { encodeInstallSnapshot } from './codec.ts'
 import { connectError, openClient } from './dial.ts'
 import { PeerError } from './errors.ts'
 import { greetingHeaders, parseRefusal, SNAPSHOT_MESSAGE_HEADER, SNAPSHOT_PATH, SNAPSHOT_TYPE } from './handshake.ts'
-import type { OutgoingSnapshot, PeerTransportOptions } from './options.ts'
+import type { OutgoingSnapshot, PeerTls, PeerTransportOptions } from './options.ts'
 
 /**
  * Sends a snapshot to `url`. `done` is called once, never before this returns: without error when the receiver staged
@@ -25,7 +25,7 @@ export function sendSnapshot(
   const sending = new AbortController()
   run(options, url, message, sending).then(
     () => done(undefined),
-    (error: unknown) => done(asPeerError(url, sending.signal.aborted ? sending.signal.reason : error)),
+    (error: unknown) => done(asPeerError(url, sending.signal.aborted ? sending.signal.reason : error, options.tls)),
   )
   return () => sending.abort(new PeerError('MUSTER_PEER_CLOSED', 'the snapshot was given up'))
 }
@@ -102,7 +102,7 @@ async function post(
   body: AsyncIterable<Uint8Array>,
   signal: AbortSignal,
 ): Promise<void> {
-  const client = openClient(url, options.connect)
+  const client = openClient(url, options.tls)
   const stop = (): void => void client.destroy(signal.reason as Error).catch(() => {})
   signal.addEventListener('abort', stop)
   try {
@@ -140,7 +140,7 @@ async function* paced(
   }
 }
 
-function asPeerError(url: string, error: unknown): PeerError {
+function asPeerError(url: string, error: unknown, tls: PeerTls | undefined): PeerError {
   if (error instanceof PeerError) return error
-  return connectError(url, error instanceof Error ? error : new Error(String(error)))
+  return connectError(url, error instanceof Error ? error : new Error(String(error)), tls)
 }

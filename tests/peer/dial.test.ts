@@ -21,5 +21,5 @@ test.each([
   ['a reset', failure('ECONNRESET'), 'MUSTER_PEER_UNREACHABLE'],
   ['a name that is not known', failure('ENOTFOUND'), 'MUSTER_PEER_UNREACHABLE'],
 ])('%s', (_what, error, code) => {
-  expect(connectError('http://x:1', error)).toMatchObject({ code, cause: error })
+  expect(connectError('http://x:1', error, undefined)).toMatchObject({ code, cause: error })
 })

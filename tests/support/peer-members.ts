@@ -138,7 +138,7 @@ export class TestMember {
   /** Listens on a free port, or on the one given. */
   async listen(port = 0): Promise<this> {
     await this.server.listen([new URL(`http://127.0.0.1:${port}`)])
-    this.port = (this.server.addresses()[0] as { port: number }).port
+    this.port = Number(this.server.addresses()[0]?.port)
     return this
   }
 

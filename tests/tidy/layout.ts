@@ -109,6 +109,14 @@ export const IMPORT_ROWS: readonly ImportRow[] = [
     says: 'http/ imports its ports, types of store/, auth/, api.ts and metrics.ts, never raft/, peer/ or replica/',
   },
   {
+    folder: 'src/tls/',
+    values: [],
+    types: [],
+    node: 'any',
+    packages: ['@peculiar/asn1-schema', '@peculiar/asn1-x509'],
+    says: 'tls/ imports nothing of ours; http/ and peer/ are given what it makes',
+  },
+  {
     folder: 'src/client/',
     values: ['src/api.ts'],
     types: [],

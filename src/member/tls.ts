@@ -1,0 +1,60 @@
+/**
+ * TLS of a member: one side towards clients, one between members.
+ *
+ * Owns: from settings to the two sides, and what is said of settings without effect. Leaves to others: TLS itself (`tls/`).
+ */
+import { join, resolve } from 'node:path'
+import type { Config, ListenEndpoint, TlsConfig } from '../config/config.ts'
+import { type TlsLog, type TlsRole, unusedSettings } from '../tls/settings.ts'
+import { TlsSide } from '../tls/tls-side.ts'
+
+/** Undefined where a side is not configured. */
+export interface MemberTls {
+  readonly client: TlsSide | undefined
+  readonly peer: TlsSide | undefined
+  /** Stops looking at the files. */
+  close(): void
+}
+
+/**
+ * Opens both sides. The data directory has to be there: certificates of our own are kept in it.
+ *
+ * @throws TlsError with one sentence for the user.
+ */
+export async function openTls(config: Config, log: TlsLog): Promise<MemberTls> {
+  const client = await openSide('client', config.clientTls, config.listenClientUrls, config.dataDir, log)
+  try {
+    const peer = await openSide('peer', config.peerTls, config.listenPeerUrls, config.dataDir, log)
+    return {
+      client,
+      peer,
+      close: () => {
+        client?.close()
+        peer?.close()
+      },
+    }
+  } catch (error) {
+    client?.close()
+    throw error
+  }
+}
+
+/** Files that no URL of this side needs are not read for clients; other members may still be dialled with theirs. */
+async function openSide(
+  role: TlsRole,
+  settings: TlsConfig,
+  urls: readonly ListenEndpoint[],
+  dataDir: string,
+  log: TlsLog,
+): Promise<TlsSide | undefined> {
+  const hrefs = urls.map(({ href }) => href)
+  for (const warning of unusedSettings(role, settings, hrefs)) log.warn({}, warning)
+  if (role === 'client' && urls.every(({ protocol }) => protocol === 'http')) return undefined
+  return TlsSide.open({
+    role,
+    settings,
+    log,
+    ownFolder: join(resolve(dataDir), 'fixtures', role),
+    hosts: urls.map(({ host }) => host),
+  })
+}

@@ -1,0 +1,114 @@
+/**
+ * An HTTP server behind TLS: handshakes in bounds, their failures explained, certificates swapped under it.
+ *
+ * Owns: what lies between an accepted socket and a connection that speaks HTTP. Leaves to others: HTTP, and who may ask for what.
+ */
+import { Server, type ServerOptions } from 'node:https'
+import type { Socket } from 'node:net'
+import { TLSSocket } from 'node:tls'
+import { whyNotAllowed } from './allowed.ts'
+import type { CertificateFiles } from './files.ts'
+import { HandshakeLog } from './handshake-log.ts'
+import { reasonOf, verdictReason } from './reasons.ts'
+import { demandsCertificate, type TlsLimits, type TlsLog, type TlsRole, type TlsSettings } from './settings.ts'
+
+export interface SecureServerOptions {
+  readonly role: TlsRole
+  readonly settings: TlsSettings
+  readonly files: CertificateFiles
+  readonly log: TlsLog
+  readonly limits: TlsLimits
+  /** What `node:http` is told. */
+  readonly http: ServerOptions
+}
+
+/** Serves HTTP/1.1 over TLS 1.2 and later. A member has one for each https URL at which it listens. */
+export class SecureServer extends Server {
+  readonly #settings: TlsSettings
+  readonly #limits: TlsLimits
+  readonly #log: HandshakeLog
+  /** Handshakes under way, oldest first, by the address and port of the other side. */
+  readonly #pending = new Map<string, Socket>()
+
+  constructor({ role, settings, files, log, limits, http }: SecureServerOptions, listener: ServerListener) {
+    super(
+      {
+        ...http,
+        ...files.material.options,
+        requestCert: demandsCertificate(settings),
+        rejectUnauthorized: demandsCertificate(settings),
+        handshakeTimeout: limits.handshakeMsMax,
+        ALPNProtocols: ['http/1.1'],
+      },
+      listener,
+    )
+    this.#settings = settings
+    this.#limits = limits
+    this.#log = new HandshakeLog(log, role, () => performance.now(), limits)
+    // Before those of the library: its own take the socket away, and would answer a failed handshake with HTTP.
+    this.prependListener('connection', (socket: Socket) => this.#begin(socket))
+    this.prependListener('secureConnection', (socket: Socket) => {
+      // Others emit it again for connections that were let in before, when they put a new reader in front of them.
+      if (socket instanceof TLSSocket) this.#end(socket)
+    })
+    this.removeAllListeners('tlsClientError')
+    this.on('tlsClientError', (error, socket) => this.#failed(error, socket))
+    const forget = files.onChange(() => this.setSecureContext(files.material.options))
+    this.on('close', forget)
+  }
+
+  /** Also ends the handshakes that are under way: nothing will be asked on those connections any more. */
+  override close(done?: (error?: Error) => void): this {
+    for (const socket of this.#pending.values()) socket.destroy()
+    return super.close(done)
+  }
+
+  #begin(socket: Socket): void {
+    const key = addressOf(socket)
+    if (this.#pending.size >= this.#limits.handshakesMax) this.#closeOldest()
+    this.#pending.set(key, socket)
+    socket.on('close', () => {
+      if (this.#pending.get(key) === socket) this.#pending.delete(key)
+    })
+  }
+
+  /** Handshakes take milliseconds, so the oldest are of those who never meant to end them. */
+  #closeOldest(): void {
+    for (const [key, socket] of this.#pending) {
+      this.#pending.delete(key)
+      this.#log.refused(socket.remoteAddress ?? 'unknown', `${this.#limits.handshakesMax} handshakes are under way`)
+      socket.destroy()
+      return
+    }
+  }
+
+  #end(socket: TLSSocket): void {
+    this.#pending.delete(addressOf(socket))
+    if (!demandsCertificate(this.#settings)) return
+    const reason = whyNotAllowed(this.#settings, socket.getPeerCertificate())
+    if (reason === undefined) return
+    this.#log.refused(socket.remoteAddress ?? 'unknown', `its certificate is not allowed: ${reason}`)
+    socket.destroy()
+  }
+
+  /** Plain HTTP and garbage are closed without a word, as etcd does; alerts, where TLS has one, were sent by the library. */
+  #failed(error: Error, socket: TLSSocket): void {
+    const verdict = socket.authorizationError as unknown
+    const reason = typeof verdict === 'string' ? verdictReason(verdict) : reasonOf(error)
+    // Who hangs up before the end says nothing: port scans and health checks do that all day.
+    if (reason !== undefined) this.#log.refused(remoteOf(socket), reason)
+    socket.destroy()
+  }
+}
+
+type ServerListener = ConstructorParameters<typeof Server>[1] & object
+
+function addressOf({ remoteAddress, remotePort }: Socket): string {
+  return `${remoteAddress} ${remotePort}`
+}
+
+/** A socket that the library has closed has forgotten where it came from; the one under it has not. */
+function remoteOf(socket: TLSSocket): string {
+  const { _parent: under } = socket as TLSSocket & { readonly _parent?: Socket }
+  return socket.remoteAddress ?? under?.remoteAddress ?? 'unknown'
+}
