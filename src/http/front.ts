@@ -6,6 +6,8 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Cors, HeaderPairs } from './cors.ts'
+import { httpDate } from './date.ts'
+import { BAD_REQUEST, type Breach, breachOf } from './ground-rules.ts'
 import type { KeysRoutes } from './keys/routes.ts'
 import { send, sendHead } from './send.ts'
 import { parseTarget } from './target.ts'
@@ -19,17 +21,27 @@ export type Listener = (request: IncomingMessage, response: ServerResponse) => v
 export function frontListener(keys: KeysRoutes, cors: Cors, rest: Listener, isClosing: () => boolean): Listener {
   return (request, response) => {
     if (isClosing()) response.shouldKeepAlive = false
+    const breach = breachOf(request)
+    if (breach !== undefined) {
+      sendRefused(response, breach)
+      return
+    }
     const pairs = cors.pairs(request)
     const url = request.url ?? '/'
     if (request.method === 'OPTIONS') {
-      send(response, 200, url === '*' ? [] : pairs, [], '')
+      if (url === '*') sendStar(response, true)
+      else send(response, 200, pairs, [], '')
       request.resume()
+      return
+    }
+    if (url === '*') {
+      sendStar(response, false)
       return
     }
     const target = parseTarget(url)
     switch (target.kind) {
       case 'bad':
-        sendBad(response)
+        sendRefused(response, BAD_REQUEST)
         return
       case 'moved':
         sendMoved(request, response, pairs, target.location, target.html)
@@ -47,13 +59,27 @@ export function frontListener(keys: KeysRoutes, cors: Cors, rest: Listener, isCl
   }
 }
 
-/** As Go's server answers what it cannot parse: no headers of ours, and the connection closes. */
-function sendBad(response: ServerResponse): void {
+/** As etcd's HTTP library answers what it cannot accept: no headers of ours, and the connection closes. */
+function sendRefused(response: ServerResponse, { status, reason, body }: Breach): void {
   response.sendDate = false
   response.shouldKeepAlive = false
   response.removeHeader('Transfer-Encoding')
-  response.writeHead(400, ['Content-Type', 'text/plain; charset=utf-8', 'Connection', 'close'])
-  response.end('400 Bad Request')
+  response.writeHead(status, reason, ['Content-Type', 'text/plain; charset=utf-8', 'Connection', 'close'])
+  response.end(body)
+}
+
+/** The target `*` is the server itself: there is nothing to it but OPTIONS. */
+function sendStar(response: ServerResponse, isOptions: boolean): void {
+  const date = ['Date', httpDate()]
+  response.sendDate = false
+  if (isOptions) {
+    response.removeHeader('Connection')
+    response.writeHead(200, ['Content-Length', '0', ...date])
+  } else {
+    response.shouldKeepAlive = false
+    response.writeHead(400, ['Connection', 'close', ...date, 'Content-Length', '0'])
+  }
+  response.end()
 }
 
 function sendMoved(

@@ -26,13 +26,13 @@ export function parseTarget(target: string): Target {
     const origin = ORIGIN.exec(rest)
     if (origin === null) return BAD
     rest = rest.slice(origin[0].length)
-    if (rest.charCodeAt(0) !== 47) rest = `/${rest}`
   }
   const mark = rest.indexOf('?')
   const raw = mark < 0 ? rest : rest.slice(0, mark)
   const query = mark < 0 ? '' : rest.slice(mark + 1)
   if (hasControl(rest)) return BAD
-  if (PLAIN_PATH.test(raw) && !raw.includes('//') && !raw.includes('/.')) return { kind: 'path', path: raw, query }
+  if (raw !== '' && PLAIN_PATH.test(raw) && !raw.includes('//') && !raw.includes('/.'))
+    return { kind: 'path', path: raw, query }
   const bytes = unescapeBytes(raw)
   if (typeof bytes !== 'string') return BAD
   const clean = cleanBytes(bytes)

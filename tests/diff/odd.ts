@@ -11,9 +11,30 @@ export const ODD_PATHS: readonly string[] = [
   ...['//a', '/./a', '/a/../b', '/a/.', '/a/..', '/%2Fa', '/a%2Fb', '/%2e%2e/{p}/a', '/..', '/%2E', '//', '/a//'],
   ...['/%zz', '/%', '/a%2', '/%00x', '/%ff', '/%C3%A4', '/\xc3\xa4', '/\xff', '/\xf0\x9f\x98\x80', '/%F0%9F%98%80'],
   ...['/...', '/.a', '/a.', '/q%3Fm%23h', '/sp%20ace+plus', '/a%252Fb', '/"q"', "/<b>&'", '/a;b', '/a=b', '/~!*()$,:@'],
-  ...['/|^`{}', '/[]', '/%E2%80%A8', '/%ED%A0%80', '/%EF%BF%BF', '/%0a', '/%7F', '/a#b', '/_', '/__', '/_h/a', '/a_', '/\\'],
+  ...[
+    '/|^`{}',
+    '/[]',
+    '/%E2%80%A8',
+    '/%ED%A0%80',
+    '/%EF%BF%BF',
+    '/%0a',
+    '/%7F',
+    '/a#b',
+    '/_',
+    '/__',
+    '/_h/a',
+    '/a_',
+    '/\\',
+  ],
   ...['/%20', '/+', '/a%26b', '/%5F%68', '/a/%2e/b', '/a%2f%2fb', '/A', `/${'k'.repeat(300)}`, `/${'d/'.repeat(40)}e`],
-  ...['//a?x=%2F%zz&<>', '/a/../b?y="q"&\'', '/../\xc3\xa4', '//\xc3\xa4?\xc3\xa4', '//%C3%A4/%2f%3f%23%25?a=b?c', "//!*'();@"],
+  ...[
+    '//a?x=%2F%zz&<>',
+    '/a/../b?y="q"&\'',
+    '/../\xc3\xa4',
+    '//\xc3\xa4?\xc3\xa4',
+    '//%C3%A4/%2f%3f%23%25?a=b?c',
+    "//!*'();@",
+  ],
 ]
 
 export const oddPath: fc.Arbitrary<string> = fc.constantFrom(...ODD_PATHS)
@@ -21,14 +42,48 @@ export const oddPath: fc.Arbitrary<string> = fc.constantFrom(...ODD_PATHS)
 /** Values of a form, encoded well or badly; the first are plain. */
 export const VALUES: readonly string[] = [
   ...['a+b', 'a%20b', '%C3%A4', '\xc3\xa4', '%00', '%FF', '\xff\xfe', '%22%5C%0A%09%0D%08%0C%1F', '%3Cb%3E%26', "'"],
-  ...['%E2%80%A8%E2%80%A9', '%F0%9F%98%80', '%7F', '%ED%A0%80', '%C3', '%E2%82', 'a/b', '{"j":1}', 'a=b', '=', '?', '#'],
-  ...[`${'z'.repeat(1930)}`, `${'z'.repeat(1950)}`, `${'z'.repeat(1966)}`, 'z'.repeat(2100), 'z'.repeat(9000), '%C3%A4'.repeat(980)],
+  ...[
+    '%E2%80%A8%E2%80%A9',
+    '%F0%9F%98%80',
+    '%7F',
+    '%ED%A0%80',
+    '%C3',
+    '%E2%82',
+    'a/b',
+    '{"j":1}',
+    'a=b',
+    '=',
+    '?',
+    '#',
+  ],
+  ...[
+    `${'z'.repeat(1930)}`,
+    `${'z'.repeat(1950)}`,
+    `${'z'.repeat(1966)}`,
+    'z'.repeat(2100),
+    'z'.repeat(9000),
+    '%C3%A4'.repeat(980),
+  ],
 ]
 
 /** Unsigned 64-bit numbers at their edges, and what is none. The first two are numbers. */
 export const UINTS: readonly string[] = [
   ...['18446744073709551615', '9223372036854775807', '9223372036854775808', '9007199254740993', '9007199254740992'],
-  ...['18446744073709551616', '99999999999999999999999', '', '-1', '+1', '%201', '1%20', '1.5', '0x10', '1e3', '007', '00', '1_000'],
+  ...[
+    '18446744073709551616',
+    '99999999999999999999999',
+    '',
+    '-1',
+    '+1',
+    '%201',
+    '1%20',
+    '1.5',
+    '0x10',
+    '1e3',
+    '007',
+    '00',
+    '1_000',
+  ],
   ...['\xd9\xa1', 'a', '%31', '000000000000000000000000000001', '4294967296'],
 ]
 
@@ -40,19 +95,85 @@ export const BOOLEANS: readonly string[] = [
 
 /** Pairs that make no sense, or are no pairs. */
 export const NOISE: readonly string[] = [
-  ...['%zz', 'a=%zz', 'value=%f', 'value=%', 'value=%4', ';', 'a;b=1', 'value=a;b', '=', '&', '&&a', 'value', 'VALUE=z', 'Value=z'],
-  ...['%76alue=enc', 'value=1=2', '+value=1', 'dir', 'recursive', 'ttl', 'prevValue', 'unknown=1', '=x', 'a=%C3%A9%', '%\xff1', 'b=%"x'],
-  ...['ttl=5&ttl=x', 'value=v1&value=v2', 'stream=true', 'sorted=1', 'quorum=0', 'wait=false', 'wait=yes', 'wait=', 'waitIndex=5'],
+  ...[
+    '%zz',
+    'a=%zz',
+    'value=%f',
+    'value=%',
+    'value=%4',
+    ';',
+    'a;b=1',
+    'value=a;b',
+    '=',
+    '&',
+    '&&a',
+    'value',
+    'VALUE=z',
+    'Value=z',
+  ],
+  ...[
+    '%76alue=enc',
+    'value=1=2',
+    '+value=1',
+    'dir',
+    'recursive',
+    'ttl',
+    'prevValue',
+    'unknown=1',
+    '=x',
+    'a=%C3%A9%',
+    '%\xff1',
+    'b=%"x',
+  ],
+  ...[
+    'ttl=5&ttl=x',
+    'value=v1&value=v2',
+    'stream=true',
+    'sorted=1',
+    'quorum=0',
+    'wait=false',
+    'wait=yes',
+    'wait=',
+    'waitIndex=5',
+  ],
 ]
 
 const PATHS: readonly string[] = [
-  ...['/', '/v2', '/v2/', '/v2/keysfoo', '/v2/leader', '/v2/peers', '/v2/stats', '/v2/auth', '/v2/admin/machines', '/v2/speedTest'],
+  ...[
+    '/',
+    '/v2',
+    '/v2/',
+    '/v2/keysfoo',
+    '/v2/leader',
+    '/v2/peers',
+    '/v2/stats',
+    '/v2/auth',
+    '/v2/admin/machines',
+    '/v2/speedTest',
+  ],
   ...['/mod/v2/lock/a', '/mod/v2/leader/a', '/mod/dashboard/', '/v1/keys/a', '/favicon.ico', '/index.html', '/v2/Keys'],
-  ...['/version', '/version/', '/health', '/health/', '/metrics', '/v2/machines', '/v2/machines/', '/v2/members', '/v2/members/'],
+  ...[
+    '/version',
+    '/version/',
+    '/health',
+    '/health/',
+    '/metrics',
+    '/v2/machines',
+    '/v2/machines/',
+    '/v2/members',
+    '/v2/members/',
+  ],
   ...['/v2/members/leader', '/v2/members/x', '/v2/members/leader/x', '/v2/members/1/2', '/v2/members/ffffffffffffffff'],
   ...['/v2/stats/self', '/v2/stats/self/', '/v2/stats/leader', '/v2/stats/leader/', '/v2/stats/store/', '/v2/stats/x'],
   ...['/v2/keys', '/v2/keys/', '/v2//keys', '//', '/v2/../v2/keys', '/./version', '/v2/stats/../stats/self'],
-  ...['/v2/members%2Fleader', '/v2%2Fkeys', '/%76ersion', '/v2/machines?x=%zz', '/version?a=b', '/health?exclude=NOSPACE'],
+  ...[
+    '/v2/members%2Fleader',
+    '/v2%2Fkeys',
+    '/%76ersion',
+    '/v2/machines?x=%zz',
+    '/version?a=b',
+    '/health?exclude=NOSPACE',
+  ],
 ]
 
 /** A request to something that is not the key space, or to its root. */
@@ -65,7 +186,15 @@ export const elsewhere: fc.Arbitrary<Ask> = fc
     headers: fc.constantFrom<readonly string[]>([], [], ['Origin: http://a.example:8080']),
   })
   .map(({ path, method, body, contentType, headers }) => {
-    return { kind: 'ask', method, target: path, headers, body, contentType: body === undefined ? '' : contentType, chunkBytes: 0 }
+    return {
+      kind: 'ask',
+      method,
+      target: path,
+      headers,
+      body,
+      contentType: body === undefined ? '' : contentType,
+      chunkBytes: 0,
+    }
   })
 
 const GET = 'GET /v2/keys/{p}/raw'

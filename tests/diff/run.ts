@@ -6,7 +6,7 @@
  */
 import type { Pair, Side } from './pair.ts'
 import { type Ask, type Raw, requestBytes, type Step } from './steps.ts'
-import { headerOf, type Received, Wire } from './wire.ts'
+import { headerOf, type Received, type Wire } from './wire.ts'
 
 /** For how long an answer is waited for. */
 const ANSWER_MS_MAX = 5_000

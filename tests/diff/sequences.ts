@@ -73,13 +73,47 @@ const keysOperation: fc.Arbitrary<Operation> = fc.oneof(
   { weight: 3, arbitrary: operation('PUT', fc.constant('dir=true'), seldom(ttlPair), seldom(flag('prevExist'))) },
   { weight: 3, arbitrary: operation('PUT', fc.constant('prevExist=false'), maybe(valuePair), seldom(ttlPair)) },
   { weight: 4, arbitrary: operation('PUT', fc.constant('prevExist=true'), maybe(valuePair), seldom(ttlPair)) },
-  { weight: 4, arbitrary: operation('PUT', comparison, seldom(comparison), maybe(valuePair), seldom(flag('prevExist')), seldom(ttlPair)) },
-  { weight: 2, arbitrary: operation('PUT', fc.constant('refresh=true'), maybe(fc.constant('ttl=100'), 6), seldom(flag('prevExist')), seldom(comparison), seldom(valuePair)) },
-  { weight: 4, arbitrary: operation('POST', maybe(valuePair), seldom(ttlPair), seldom(flag('dir')), seldom(flag('prevExist'))) },
+  {
+    weight: 4,
+    arbitrary: operation(
+      'PUT',
+      comparison,
+      seldom(comparison),
+      maybe(valuePair),
+      seldom(flag('prevExist')),
+      seldom(ttlPair),
+    ),
+  },
+  {
+    weight: 2,
+    arbitrary: operation(
+      'PUT',
+      fc.constant('refresh=true'),
+      maybe(fc.constant('ttl=100'), 6),
+      seldom(flag('prevExist')),
+      seldom(comparison),
+      seldom(valuePair),
+    ),
+  },
+  {
+    weight: 4,
+    arbitrary: operation('POST', maybe(valuePair), seldom(ttlPair), seldom(flag('dir')), seldom(flag('prevExist'))),
+  },
   { weight: 4, arbitrary: operation('DELETE', maybe(flag('dir')), maybe(flag('recursive'))) },
-  { weight: 3, arbitrary: operation('DELETE', comparison, seldom(comparison), seldom(flag('recursive')), seldom(flag('dir'))) },
+  {
+    weight: 3,
+    arbitrary: operation('DELETE', comparison, seldom(comparison), seldom(flag('recursive')), seldom(flag('dir'))),
+  },
   { weight: 8, arbitrary: operation('GET', maybe(flag('recursive')), maybe(flag('sorted')), seldom(flag('quorum'))) },
-  { weight: 1, arbitrary: operation('GET', fc.constant('wait=true'), fc.constant('quorum=true'), seldom(anIndex.map((text) => `waitIndex=${text}`))) },
+  {
+    weight: 1,
+    arbitrary: operation(
+      'GET',
+      fc.constant('wait=true'),
+      fc.constant('quorum=true'),
+      seldom(anIndex.map((text) => `waitIndex=${text}`)),
+    ),
+  },
   { weight: 2, arbitrary: operation('HEAD', maybe(flag('recursive')), seldom(flag('quorum')), seldom(flag('wait'))) },
   { weight: 1, arbitrary: operation('OPTIONS') },
   { weight: 1, arbitrary: fc.constantFrom('PATCH', 'TRACE', 'PROPFIND').map((method) => ({ method, pairs: [] })) },
@@ -88,9 +122,14 @@ const keysOperation: fc.Arbitrary<Operation> = fc.oneof(
 const badPair = fc.oneof(
   fc.constantFrom(...NOISE),
   fc
-    .tuple(fc.constantFrom('recursive', 'sorted', 'dir', 'quorum', 'stream', 'refresh', 'noValueOnSuccess', 'prevExist'), fc.constantFrom(...BOOLEANS))
+    .tuple(
+      fc.constantFrom('recursive', 'sorted', 'dir', 'quorum', 'stream', 'refresh', 'noValueOnSuccess', 'prevExist'),
+      fc.constantFrom(...BOOLEANS),
+    )
     .map(([name, text]) => `${name}=${text}`),
-  fc.tuple(fc.constantFrom('prevIndex', 'waitIndex', 'ttl'), fc.constantFrom(...UINTS.slice(2))).map(([name, text]) => `${name}=${text}`),
+  fc
+    .tuple(fc.constantFrom('prevIndex', 'waitIndex', 'ttl'), fc.constantFrom(...UINTS.slice(2)))
+    .map(([name, text]) => `${name}=${text}`),
 )
 
 const contentType = fc.oneof(
@@ -98,8 +137,29 @@ const contentType = fc.oneof(
   {
     weight: 3,
     arbitrary: fc.constantFrom(
-      ...['application/x-www-form-urlencoded; charset=utf-8', 'application/x-www-form-urlencoded; param=value', 'APPLICATION/X-WWW-Form-Urlencoded', 'application/json', 'text/plain', '', ';;', 'a/b; c'],
-      ...['application/x-www-form-urlencoded;', 'multipart/form-data; boundary=x', 'application', 'application/', 'a b/c', 'a/b; c="d', 'a/b; c=d; c=e', 'a/b; C=d; c=d', '/', 'application/x-www-form-urlencoded, a/b', 'application/x-www-form-urlencoded; a*0=b'],
+      ...[
+        'application/x-www-form-urlencoded; charset=utf-8',
+        'application/x-www-form-urlencoded; param=value',
+        'APPLICATION/X-WWW-Form-Urlencoded',
+        'application/json',
+        'text/plain',
+        '',
+        ';;',
+        'a/b; c',
+      ],
+      ...[
+        'application/x-www-form-urlencoded;',
+        'multipart/form-data; boundary=x',
+        'application',
+        'application/',
+        'a b/c',
+        'a/b; c="d',
+        'a/b; c=d; c=e',
+        'a/b; C=d; c=d',
+        '/',
+        'application/x-www-form-urlencoded, a/b',
+        'application/x-www-form-urlencoded; a*0=b',
+      ],
     ),
   },
 )
@@ -109,8 +169,20 @@ const headers = fc.oneof(
   {
     weight: 1,
     arbitrary: fc.constantFrom<readonly string[]>(
-      ...[['Origin: http://a.example:8080'], ['Origin: http://b.example:80'], ['Accept: text/html', 'User-Agent: x'], ['Accept-Encoding: gzip']],
-      ...[['Authorization: Basic eDp5'], ['Authorization: nonsense'], ['If-None-Match: *'], ['Range: bytes=0-1'], ['X-HTTP-Method-Override: DELETE'], ['Cookie: a=b']],
+      ...[
+        ['Origin: http://a.example:8080'],
+        ['Origin: http://b.example:80'],
+        ['Accept: text/html', 'User-Agent: x'],
+        ['Accept-Encoding: gzip'],
+      ],
+      ...[
+        ['Authorization: Basic eDp5'],
+        ['Authorization: nonsense'],
+        ['If-None-Match: *'],
+        ['Range: bytes=0-1'],
+        ['X-HTTP-Method-Override: DELETE'],
+        ['Cookie: a=b'],
+      ],
     ),
   },
 )
@@ -122,7 +194,10 @@ const keysRequest: fc.Arbitrary<Ask> = fc
     path,
     noise: seldom(badPair),
     again: seldom(fc.oneof(valuePair, flag('dir'), flag('recursive'), comparison)),
-    inBody: fc.oneof({ weight: 3, arbitrary: fc.constant('all') }, { weight: 1, arbitrary: fc.constantFrom('none', 'some') }),
+    inBody: fc.oneof(
+      { weight: 3, arbitrary: fc.constant('all') },
+      { weight: 1, arbitrary: fc.constantFrom('none', 'some') },
+    ),
     contentType,
     headers,
     chunkBytes: fc.oneof({ weight: 9, arbitrary: fc.constant(0) }, { weight: 1, arbitrary: fc.constantFrom(1, 7) }),
@@ -146,7 +221,10 @@ const keysRequest: fc.Arbitrary<Ask> = fc
 /** A long poll or stream, from anywhere in the past or future. */
 const watch: fc.Arbitrary<Ask> = fc
   .record({
-    path: fc.oneof({ weight: 12, arbitrary: plainPath }, { weight: 1, arbitrary: fc.constantFrom('/v2/keys/', '/v2/keys') }),
+    path: fc.oneof(
+      { weight: 12, arbitrary: plainPath },
+      { weight: 1, arbitrary: fc.constantFrom('/v2/keys/', '/v2/keys') },
+    ),
     since: fc.oneof(
       { weight: 4, arbitrary: fc.constant(undefined) },
       { weight: 4, arbitrary: nearIndex },
@@ -160,7 +238,15 @@ const watch: fc.Arbitrary<Ask> = fc
   })
   .map(({ path, since, deep, stream, headers }) => {
     const query = pairs('wait=true', deep, stream, since === undefined ? undefined : `waitIndex=${since}`)
-    return { kind: 'watch', method: 'GET', target: `${path}?${query.join('&')}`, headers, body: undefined, contentType: '', chunkBytes: 0 }
+    return {
+      kind: 'watch',
+      method: 'GET',
+      target: `${path}?${query.join('&')}`,
+      headers,
+      body: undefined,
+      contentType: '',
+      chunkBytes: 0,
+    }
   })
 
 /** Anything that needs no time. */
@@ -172,4 +258,8 @@ const anyStep: fc.Arbitrary<Step> = fc.oneof(
 )
 
 /** Sequences in which nothing expires. */
-export const anySequence: fc.Arbitrary<readonly Step[]> = fc.array(anyStep, { minLength: 5, maxLength: 25, size: 'max' })
+export const anySequence: fc.Arbitrary<readonly Step[]> = fc.array(anyStep, {
+  minLength: 5,
+  maxLength: 25,
+  size: 'max',
+})

@@ -20,7 +20,6 @@ describe('a path that is written cleanly is served', () => {
     ['/v2/keys/%c3%a9', '/v2/keys/é'],
     ['/v2/keys/a#b', '/v2/keys/a#b'],
     ['http://x.y:1/v2/keys/foo', '/v2/keys/foo'],
-    ['http://x.y', '/'],
   ])('%s', (target, path) => {
     expect(parseTarget(target)).toEqual({ kind: 'path', path, query: '' })
   })
@@ -49,6 +48,8 @@ describe('a path that cleaning changes is redirected', () => {
     ['/v2/keys/foo//', '/v2/keys/foo/'],
     ['/v2/keys/foo/../', '/v2/keys/'],
     ['/..', '/'],
+    ['http://x.y', '/'],
+    ['http://x.y?a', '/?a'],
     ['/a/../', '/'],
     ['//a?x=%2f//', '/a?x=%2f//'],
     ['//a?', '/a'],
