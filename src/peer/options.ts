@@ -65,7 +65,7 @@ export const PEER_LIMITS: PeerLimits = {
 /** TLS between members: what is asked of `tls/`. Where it is missing, https URLs are dialled with the library's defaults. */
 export interface PeerTls {
   /** For the next connection: certificates, and how to check those of the other side. Asked for each time: they change. */
-  connectOptions(): ConnectionOptions
+  connectOptions(): Pick<ConnectionOptions, 'secureContext' | 'rejectUnauthorized' | 'checkServerIdentity'>
   /** Why a connection failed, when the reason is TLS. */
   explain(error: Error): string | undefined
   /** The server behind an https URL, told what `node:http` is told. */

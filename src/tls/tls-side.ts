@@ -37,13 +37,19 @@ export interface TlsSideOptions {
   readonly nowMs?: () => number
 }
 
+/** What `tls.connect` is told beyond where to connect. */
+export type SecureConnectOptions = Pick<
+  ConnectionOptions,
+  'secureContext' | 'rejectUnauthorized' | 'checkServerIdentity'
+>
+
 /** One side of a member; its certificates are read again when their files change. */
 export class TlsSide {
   readonly #options: TlsSideOptions
   readonly #settings: TlsSettings
   readonly #limits: TlsLimits
   readonly #files: CertificateFiles
-  #connect: ConnectionOptions | undefined
+  #connect: SecureConnectOptions | undefined
 
   private constructor(options: TlsSideOptions, settings: TlsSettings, files: CertificateFiles) {
     this.#options = options
@@ -92,7 +98,7 @@ export class TlsSide {
    * Options of `tls.connect` for the next connection, with the certificates of this moment: our own is shown, and the other
    * side's is checked. Certificates that members make themselves cannot be checked.
    */
-  connectOptions(): ConnectionOptions {
+  connectOptions(): SecureConnectOptions {
     this.#connect ??= this.#makeConnectOptions()
     return this.#connect
   }
@@ -112,7 +118,7 @@ export class TlsSide {
     this.#files.close()
   }
 
-  #makeConnectOptions(): ConnectionOptions {
+  #makeConnectOptions(): SecureConnectOptions {
     const secureContext = this.#files.material.context
     if (usesOwnCertificate(this.#options.settings)) return { secureContext, rejectUnauthorized: false }
     const settings = this.#settings
