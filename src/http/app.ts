@@ -7,9 +7,11 @@
 
 import { METHODS, type Server } from 'node:http'
 import Fastify, { type FastifyInstance } from 'fastify'
+import { authRoutes } from './auth.ts'
 import type { Cors } from './cors.ts'
 import { debugRoutes } from './debug.ts'
 import type { Listener } from './front.ts'
+import type { Guard } from './guard.ts'
 import { healthRoutes } from './health.ts'
 import type { Slices } from './keys/slices.ts'
 import { legacyClusterRoutes } from './legacy/cluster.ts'
@@ -25,6 +27,7 @@ import { statusRoutes } from './status.ts'
 export interface AppOptions {
   readonly member: MemberPort
   readonly cors: Cors
+  readonly guard: Guard
   readonly log: HttpLog
   /** muster's own version. */
   readonly version: string
@@ -44,7 +47,7 @@ export interface AppOptions {
 
 /** Builds the instance; `ready()` has still to be awaited. */
 export function buildApp(options: AppOptions): FastifyInstance {
-  const { member, cors, log, limits, version, slices, digestsMax, setLogLevel } = options
+  const { member, cors, guard, log, limits, version, slices, digestsMax, setLogLevel } = options
   const app = Fastify({
     serverFactory: (handler) => options.makeServer(handler),
     logger: false,
@@ -66,6 +69,7 @@ export function buildApp(options: AppOptions): FastifyInstance {
     reply.hijack()
     sendMessage(reply.raw, 500, cors.pairs(request.raw), [], 'Internal Server Error')
   })
+  app.register(authRoutes, { member, cors, guard })
   app.register(memberRoutes, { member, cors })
   app.register(statsRoutes, { member, cors })
   app.register(healthRoutes, { member, cors })

@@ -31,6 +31,11 @@ export interface HttpLimits {
    */
   readonly listingsMax: number
   /**
+   * Passwords that wait to be hashed: those of logins that are not remembered, and new ones. One more: error 300, and 503 at
+   * `/v2/auth` and `/v2/members`. `auth/logins.ts`, which has bounds for one client address besides.
+   */
+  readonly passwordsWaitingMax: number
+  /**
    * Bytes that may wait in this process for one slow stream. More: it gets the rest from the history, as it reads.
    * `keys/fan-out.ts`.
    */
@@ -61,6 +66,7 @@ export const HTTP_LIMITS: HttpLimits = {
   inFlightMax: 20_000,
   locksMax: 10_000,
   listingsMax: 64,
+  passwordsWaitingMax: 1000,
   streamBufferBytesMax: 1024 * 1024,
   headMsMax: 60_000,
   requestMsMax: 300_000,

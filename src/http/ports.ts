@@ -5,6 +5,7 @@
  * not promise: the write path spends one closure per request.
  */
 import type { MemberJson, StoreStatsJson } from '../api.ts'
+import type { AuthSource } from '../auth/ports.ts'
 import type { Command } from '../store/command.ts'
 import type { Keyspace } from '../store/keyspace.ts'
 import type { Outcome } from '../store/outcome.ts'
@@ -29,6 +30,8 @@ export type WriteAnswer = Outcome | Refusal
 export interface StoreView {
   readonly tree: Keyspace
   readonly watchers: WatchHub
+  /** Users, roles, and whether requests are judged by them. */
+  readonly auth: AuthSource
   readonly storeIndex: number
   countGet(ok: boolean): void
   /**

@@ -1,26 +1,27 @@
 /**
  * The client listeners and their life.
  *
- * Owns: listening, what `node:http` is told about limits, connections that are no HTTP, shutting down. Leaves to others:
- * requests (front, keys/, app).
+ * Owns: listening, what `node:http` is told about limits, shutting down. Leaves to others: requests
+ * (front, keys/, app), bytes that are none (second-reading).
  */
 import assert from 'node:assert'
 import { once } from 'node:events'
 import { createServer, type Server, type ServerOptions } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import type { Duplex } from 'node:stream'
 import type { FastifyInstance } from 'fastify'
 import { type Metrics, RequestMeter } from '../metrics.ts'
 import { buildApp } from './app.ts'
 import { Connections } from './connections.ts'
 import { Cors, type CorsOption } from './cors.ts'
 import { frontListener, type Listener } from './front.ts'
+import { Guard } from './guard.ts'
 import { KeysRoutes } from './keys/routes.ts'
 import { Slices } from './keys/slices.ts'
 import { HTTP_LIMITS, type HttpLimits } from './limits.ts'
 import type { LocalLogLevel } from './local-config.ts'
 import { registerMemberMetrics } from './member-metrics.ts'
 import type { HttpLog, MemberPort } from './ports.ts'
+import { attendUnreadable, isSecondReading } from './second-reading.ts'
 
 /** TCP asks a silent client after this long whether it is still there. Milliseconds. */
 const KEEP_ALIVE_PROBE_MS = 30_000
@@ -71,12 +72,14 @@ export class HttpServer {
     this.#connections = new Connections(this.#limits.connectionsMax, log)
     const cors = new Cors(options.cors)
     const slices = new Slices(this.#limits.sliceMsMax)
-    this.#keys = new KeysRoutes(member, this.#limits, options.metrics?.requests ?? new RequestMeter(), slices)
+    const guard = new Guard({ member, log, limits: this.#limits, clientCertAuth: options.clientCertAuth ?? false })
+    this.#keys = new KeysRoutes(member, this.#limits, options.metrics?.requests ?? new RequestMeter(), slices, guard)
     if (options.metrics !== undefined) registerMemberMetrics(options.metrics, member, () => this.#keys.watchCount)
     let rest: Listener | undefined
     this.#app = buildApp({
       member,
       cors,
+      guard,
       log,
       version: options.version ?? '0.0.0',
       slices,
@@ -166,14 +169,18 @@ export class HttpServer {
       keepAliveInitialDelay: KEEP_ALIVE_PROBE_MS,
       // etcd never closes an idle connection, and its clients do not expect it.
       keepAliveTimeout: 0,
+      // Looked at with the other rules, and answered in etcd's words (ground-rules.ts).
+      requireHostHeader: false,
       maxHeaderSize: limits.headBytesMax,
       headersTimeout: limits.headMsMax,
       requestTimeout: limits.requestMsMax,
       connectionsCheckingInterval: limits.slowLookMs,
     }
     const server = isSecure ? this.#secureServer(options) : createServer(options, this.#listener)
-    server.on('connection', (socket) => this.#connections.take(socket))
-    server.on('clientError', refuseConnection)
+    server.on('connection', (socket) => {
+      if (!isSecondReading(socket)) this.#connections.take(socket)
+    })
+    attendUnreadable(server)
     return server
   }
 
@@ -183,22 +190,4 @@ export class HttpServer {
     this.#secureServers.add(server)
     return server
   }
-}
-
-/** Answers bytes that are no request of HTTP/1.1, or that come too slowly, and closes. */
-function refuseConnection(error: Error & { code?: string }, socket: Duplex): void {
-  const status =
-    error.code === 'HPE_HEADER_OVERFLOW'
-      ? '431 Request Header Fields Too Large'
-      : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
-        ? '408 Request Timeout'
-        : '400 Bad Request'
-  if (!socket.writable || error.code === 'ECONNRESET') {
-    socket.destroy()
-    return
-  }
-  socket.end(
-    `HTTP/1.1 ${status}\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n${status}`,
-    () => socket.destroy(),
-  )
 }

@@ -29,6 +29,8 @@ export interface WatchKeyRequest {
 export interface WriteRequest {
   readonly kind: 'write'
   readonly command: Command
+  /** As the request said; `command` holds it where it means something. Who may write is judged by it. */
+  readonly recursive: boolean
   /** Answer with the action only. */
   readonly noValueOnSuccess: boolean
 }
@@ -116,7 +118,9 @@ export function parseKeysRequest(
       : method === 'POST'
         ? createCommand(ownString(path), form, ttl, true)
         : deleteCommand(ownString(path), form, prevIndex)
-  return { kind: 'write', command, noValueOnSuccess: parseBool(form.noValueOnSuccess) === true && method !== 'DELETE' }
+  const recursive = parseBool(form.recursive) === true
+  const noValueOnSuccess = parseBool(form.noValueOnSuccess) === true && method !== 'DELETE'
+  return { kind: 'write', command, recursive, noValueOnSuccess }
 }
 
 /** The error answer of a request that cannot be understood. */

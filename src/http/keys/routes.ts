@@ -12,6 +12,7 @@ import type { RequestMeter } from '../../metrics.ts'
 import type { Node } from '../../store/node.ts'
 import { cleanPath } from '../../store/path.ts'
 import type { HeaderPairs } from '../cors.ts'
+import type { Guard } from '../guard.ts'
 import type { HttpLimits } from '../limits.ts'
 import { bodyType } from '../media-type.ts'
 import type { MemberPort, WriteAnswer } from '../ports.ts'
@@ -24,6 +25,7 @@ import {
   type Invalid,
   invalid,
   type KeysMethod,
+  type KeysRequest,
   parseKeysRequest,
   type ReadRequest,
   type WriteRequest,
@@ -58,18 +60,20 @@ export class KeysRoutes {
   readonly #meter: RequestMeter
   readonly #budget: BodyBudget
   readonly #slices: Slices
+  readonly #guard: Guard
   #inFlight = 0
   #listings = 0
   #ending = false
 
   /** @param slices Where listings are rendered. */
-  constructor(member: MemberPort, limits: HttpLimits, meter: RequestMeter, slices: Slices) {
+  constructor(member: MemberPort, limits: HttpLimits, meter: RequestMeter, slices: Slices, guard: Guard) {
     this.#member = member
     this.#limits = limits
     this.#meter = meter
     this.#watches = new Watches(member, limits)
     this.#budget = new BodyBudget(limits.bodiesBytesMax)
     this.#slices = slices
+    this.#guard = guard
   }
 
   /** How many watches are waiting or streaming. */
@@ -97,12 +101,6 @@ export class KeysRoutes {
       }
       case 'PUT':
       case 'POST': {
-        const coding = request.headers['transfer-encoding']
-        if (coding !== undefined && coding.toLowerCase() !== 'chunked') {
-          // node:http finds out that it cannot read such a body only after it has announced the request.
-          response.destroy()
-          return
-        }
         const limit = exceededKeyLimit(method, target.path, this.#limits)
         if (limit !== undefined) {
           discardBody(request, () => this.#refuseOverloaded(response, method, cors, limit))
@@ -131,6 +129,38 @@ export class KeysRoutes {
     const startMs = performance.now()
     const path = target.path === '' ? '/' : cleanPath(target.path)
     const request = parseKeysRequest(method, path, target.query, body, this.#member)
+    if (this.#guard.enabled && request.kind !== 'invalid') {
+      this.#judge(response, method, target, cors, request, startMs)
+      return
+    }
+    this.#carryOut(response, method, cors, request, startMs)
+  }
+
+  /** Goes on with a request that its user, or a guest, may make. */
+  #judge(
+    response: ServerResponse,
+    method: KeysMethod,
+    target: KeysTarget,
+    cors: HeaderPairs,
+    request: Exclude<KeysRequest, Invalid>,
+    startMs: number,
+  ): void {
+    const write = method !== 'GET' && method !== 'HEAD'
+    const question = { key: target.path, write, recursive: request.recursive }
+    this.#guard.judgeKey(response.req, question, (verdict) => {
+      if (verdict === 'granted') this.#carryOut(response, method, cors, request, startMs)
+      else if (verdict === 'busy') this.#refuseOverloaded(response, method, cors, 'passwordsWaitingMax')
+      else this.#refuse(response, method, cors, invalid(ErrorCode.unauthorized, 'Insufficient credentials'))
+    })
+  }
+
+  #carryOut(
+    response: ServerResponse,
+    method: KeysMethod,
+    cors: HeaderPairs,
+    request: KeysRequest,
+    startMs: number,
+  ): void {
     switch (request.kind) {
       case 'read':
         if (request.quorum) this.#readWithQuorum(response, cors, request, startMs)
