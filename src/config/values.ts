@@ -74,7 +74,7 @@ function parseChoice(text: string, option: Option): string {
 }
 
 /** `a=http://h:1,b=http://h:2,a=http://h:3`, the members in the order in which they are first named. */
-function parseCluster(text: string): readonly InitialMember[] {
+export function parseCluster(text: string): readonly InitialMember[] {
   const members = new Map<string, Endpoint[]>()
   for (const part of text.split(',')) {
     const at = part.indexOf('=')

@@ -109,6 +109,22 @@ export const IMPORT_ROWS: readonly ImportRow[] = [
     says: 'http/ imports its ports, types of store/, auth/, api.ts and metrics.ts, never raft/, peer/ or replica/',
   },
   {
+    folder: 'src/discovery/',
+    values: ['src/config/'],
+    types: [],
+    node: 'any',
+    packages: ['undici'],
+    says: 'discovery/ imports config/ and nothing else of ours',
+  },
+  {
+    folder: 'src/proxy/',
+    values: ['src/http/', 'src/metrics.ts', 'src/discovery/'],
+    types: ['src/config/'],
+    node: 'any',
+    packages: ['undici'],
+    says: 'proxy/ imports http/, discovery/ and metrics.ts: it serves no store of its own',
+  },
+  {
     folder: 'src/tls/',
     values: [],
     types: [],
