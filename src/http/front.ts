@@ -28,17 +28,16 @@ export function frontListener(keys: KeysRoutes, cors: Cors, rest: Listener, isCl
     }
     const pairs = cors.pairs(request)
     const url = request.url ?? '/'
-    if (request.method === 'OPTIONS') {
-      if (url === '*') sendStar(response, true)
-      else send(response, 200, pairs, [], '')
-      request.resume()
-      return
-    }
     if (url === '*') {
-      sendStar(response, false)
+      sendStar(response, request.method === 'OPTIONS')
       return
     }
     const target = parseTarget(url)
+    if (request.method === 'OPTIONS' && target.kind !== 'bad') {
+      send(response, 200, pairs, [], '')
+      request.resume()
+      return
+    }
     switch (target.kind) {
       case 'bad':
         sendRefused(response, BAD_REQUEST)
@@ -52,11 +51,17 @@ export function frontListener(keys: KeysRoutes, cors: Cors, rest: Listener, isCl
           keys.handle(request, response, { path: path.slice(KEYS.length), query }, pairs)
           return
         }
-        if (url.charCodeAt(0) !== 47) request.url = query === '' ? path : `${path}?${query}`
+        if (url.charCodeAt(0) !== 47 || url.includes('%')) request.url = routed(path, query)
         rest(request, response)
       }
     }
   }
+}
+
+/** The target as the router finds it: `%2F` is a slash like any other. */
+function routed(path: string, query: string): string {
+  const clean = encodeURI(path).replace(/[?#]/g, encodeURIComponent)
+  return query === '' ? clean : `${clean}?${query}`
 }
 
 /** As etcd's HTTP library answers what it cannot accept: no headers of ours, and the connection closes. */

@@ -32,7 +32,7 @@ function typeFault(type: string): string | undefined {
 }
 
 function parameterFault(text: string): string | undefined {
-  const seen = new Map<string, string>()
+  const seen = new Set<string>()
   for (let rest = text.trimStart(); rest !== ''; rest = rest.trimStart()) {
     const after = rest.slice(1).trimStart()
     const name = TOKEN.exec(after)?.[0]
@@ -43,10 +43,8 @@ function parameterFault(text: string): string | undefined {
     const raw = valued.slice(1).trimStart()
     const match = TOKEN.exec(raw) ?? QUOTED.exec(raw)
     if (match === null) return 'mime: invalid media parameter'
-    const value = match[1] ?? match[0]
-    const known = seen.get(name.toLowerCase())
-    if (known !== undefined && known !== value) return 'mime: duplicate parameter name'
-    seen.set(name.toLowerCase(), value)
+    if (seen.has(name.toLowerCase())) return 'mime: duplicate parameter name'
+    seen.add(name.toLowerCase())
     rest = raw.slice(match[0].length)
   }
   return undefined

@@ -7,13 +7,13 @@
  * A request that only the parser refuses is written out again in a way that it accepts, and the connection goes on as a new
  * one that begins with those bytes.
  */
-import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import { type IncomingMessage, METHODS, type Server, type ServerResponse } from 'node:http'
 import { Duplex } from 'node:stream'
 import { httpDate } from './date.ts'
 
 const REQUEST_LINE = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]{1,64}) ([^\x00-\x20\x7f]+) HTTP\/1\.[01]\r\n/
-/** Methods that anything here serves. Any other is as good as every other: 405, or whatever the path says to all. */
-const SERVED = ['GET', 'HEAD', 'PUT', 'POST', 'DELETE', 'OPTIONS']
+/** Methods that the parser knows. Any other is as good as one that nothing here serves. */
+const KNOWN = new Set(METHODS)
 const UNSERVED = 'PATCH'
 /** Codes of the parser for what it finds wrong in a request line. */
 const LINE_FAULTS = ['HPE_INVALID_URL', 'HPE_INVALID_METHOD']
@@ -70,12 +70,12 @@ function rewritten({ code, rawPacket }: ParseError, socket: Duplex): Buffer | un
   const end = rawPacket.indexOf('\n')
   const [line, method = '', target = ''] = REQUEST_LINE.exec(rawPacket.toString('latin1', 0, end + 1)) ?? []
   if (line === undefined) return undefined
-  const isServed = SERVED.includes(method)
+  const isKnown = KNOWN.has(method) && method !== 'CONNECT'
   // The rest of a line that began in an earlier packet may look like a line of its own.
-  if (!isServed && code === 'HPE_INVALID_URL') return undefined
+  if (!isKnown && code === 'HPE_INVALID_URL') return undefined
   const version = line.slice(line.lastIndexOf(' '))
   const escaped = target.replace(/[\x80-\xff]/g, (byte) => `%${byte.charCodeAt(0).toString(16)}`)
-  const again = `${isServed ? method : UNSERVED} ${escaped}${version}`
+  const again = `${isKnown ? method : UNSERVED} ${escaped}${version}`
   // What would fail as before must not come back.
   if (again === line) return undefined
   const head = Buffer.from(again, 'latin1')

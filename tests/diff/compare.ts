@@ -103,12 +103,15 @@ function isMasked({ step }: Observation): boolean {
   return step.kind === 'ask' && MASKED.test(step.target)
 }
 
+/** The first of that name counts. */
+const SORTED = /^[^?]*\?(?:(?!sorted=)[^&]*&)*sorted=(?:1|t|T|TRUE|true|True)(?:&|$)/
+
 function maskBody(side: Side, answer: Answer, observation: Observation): string {
   const { step } = observation
   const body = answer.body
   if (step.kind === 'raw' || answer.status >= 300) return maskTimes(body, answer, observation)
   if (!isMasked(observation)) {
-    const listed = step.target.includes('sorted=') ? body : inOneOrder(body)
+    const listed = SORTED.test(step.target) ? body : inOneOrder(body)
     return maskTimes(listed, answer, observation)
   }
   if (step.target.startsWith('/metrics') || step.target.startsWith('/debug/vars')) return '*'

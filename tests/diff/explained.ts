@@ -1,31 +1,104 @@
 /**
- * Differences that are meant: each cites the entry of COMPATIBILITY.md that gives its reason, by the words with which the
- * entry begins, and explains as little as it can.
+ * Differences that are meant: each cites the entry of COMPATIBILITY.md that gives its reason, by its words, and explains
+ * as little as it can.
  *
  * Owns: the table, and how often each row was needed. Leaves to others: what is equal anyhow (compare).
  */
 import type { Shown } from './compare.ts'
 import type { Observation } from './run.ts'
+import { dropsHidden, dropsNamesakes, endsAfterOne, tellsTwice } from './watched.ts'
 
 export interface Explanation {
-  /** First cell of the row, or first words of the line, in COMPATIBILITY.md. */
+  /** The first cell of the row in COMPATIBILITY.md, as it stands there. */
   readonly entry: string
   /** Whether this is why the two differ. */
   explains(observation: Observation, shown: Shown): boolean
+  /** From there on the two hold different things, and what follows cannot be compared. */
+  readonly parts: boolean
 }
 
-export const EXPLANATIONS: readonly Explanation[] = []
+function row(entry: string, explains: Explanation['explains'], parts = false): Explanation {
+  return { entry, explains, parts }
+}
+
+/** Bytes on a connection of their own that match; muster refuses them all. */
+function refused(entry: string, text: RegExp, status = 400): Explanation {
+  return row(
+    entry,
+    ({ step }, { muster }) => {
+      return step.kind === 'raw' && text.test(step.text) && muster.startsWith(`HTTP/1.1 ${status} `)
+    },
+    true,
+  )
+}
+
+const HTTP_1_0 = / HTTP\/1\.0\r\n/
+const OLDEST = /cleared \[(\d+)\/\d+\]/
+
+export const EXPLANATIONS: readonly Explanation[] = [
+  row('`/version`', ({ step }, { etcd, muster }) => {
+    const without = (text: string): string => text.replace(/\nContent-Length: \d+|\{"etcdserver":.*/g, '')
+    return step.kind === 'ask' && step.target.includes('version') && without(etcd) === without(muster)
+  }),
+  row('a refresh takes a slot of the history', (_, { etcd, muster }) => {
+    const [theirs, ours] = [Number(OLDEST.exec(etcd)?.[1]), Number(OLDEST.exec(muster)?.[1])]
+    const without = (text: string): string => text.replace(OLDEST, '').replace(/\nContent-Length: \d+/, '')
+    return ours < theirs && without(etcd) === without(muster)
+  }),
+  row('a stream from the past (`stream=true&waitIndex=N`) delivers one event and then nothing', endsAfterOne),
+  row('a stream on a key that is deleted gets the event twice', tellsTwice),
+  row('a recursive watch of the past sees hidden keys', dropsHidden),
+  row('deleting `/pq` answers a past watch on `/pqfoo`', dropsNamesakes),
+  row('shows a true U+FFFD as it is', (_, { etcd, muster }) => {
+    const without = (text: string): string =>
+      text.replaceAll('\xef\xbf\xbd', '\\ufffd').replace(/\nContent-Length: \d+/, '')
+    return etcd.includes('\xef\xbf\xbd') && without(etcd) === without(muster)
+  }),
+  row(
+    'keeps bytes of keys and values that are no UTF-8, and shows each as `\\ufffd`',
+    (_, { etcd, muster }) => {
+      return etcd.includes('\\ufffd') || muster.includes('\\ufffd')
+    },
+    true,
+  ),
+  row('HTTP/1.0', ({ step }, { etcd, muster }) => {
+    const close = /\nConnection: close(?=\n)/
+    return (
+      step.kind === 'raw' &&
+      HTTP_1_0.test(step.text) &&
+      etcd.replace(/^HTTP\/1\.0/, 'HTTP/1.1') === muster.replace(close, '')
+    )
+  }),
+  row('two `Host` headers', ({ step }) => step.kind === 'raw' && /Host: .*\r\nHost: /.test(step.text), true),
+  row('an empty line before a request', ({ step }) => step.kind === 'raw' && step.text.startsWith('\r\n'), true),
+  refused('HTTP/1.2 and later', / HTTP\/1\.[2-9]\r\n/),
+  refused('a header that is malformed', /\r\n(B@d:|X : |: x|X: \x01)/),
+  refused('`Content-Length` twice with one value', /Content-Length: (\d+)\r\nContent-Length: \1\r\n/),
+  refused('an empty `Content-Length`', /Content-Length:\r\n/),
+  refused('`Content-Length` and `Transfer-Encoding` together', /Transfer-Encoding: chunked\r\nContent-Length: /),
+  refused('a header folded over two lines', /\r\n folded\r\n/),
+  refused('lines that end in LF only', /^[^\r]*\n/),
+  refused('a body with broken chunks', /Transfer-Encoding: chunked\r\n\r\n(zz\r\n|7\r\nvalue=xx)/),
+  row('bytes above 0x7f in the target, where an answer shows them again', ({ step }, { etcd, muster }) => {
+    const without = (text: string): string => {
+      return text.replace(/<a href="[^"]*">|URL escape \\"%[^"]*"/, '').replace(/\nContent-Length: \d+/, '')
+    }
+    return step.kind === 'ask' && /[\x80-\xff]/.test(step.target) && without(etcd) === without(muster)
+  }),
+  row('the answer to a HEAD of a path that is none', ({ step }, { etcd, muster }) => {
+    return step.kind === 'ask' && step.method === 'HEAD' && etcd === `${muster}400 Bad Request`
+  }),
+]
 
 /** How often each explanation was needed. */
 export class Uses {
   readonly #counts = new Map<string, number>()
 
-  /** The entry that explains the difference, which is counted; undefined when none does. */
-  explain(observation: Observation, shown: Shown): string | undefined {
+  /** What explains the difference, which is counted; undefined when nothing does. */
+  explain(observation: Observation, shown: Shown): Explanation | undefined {
     const found = EXPLANATIONS.find((explanation) => explanation.explains(observation, shown))
-    if (found === undefined) return undefined
-    this.#counts.set(found.entry, (this.#counts.get(found.entry) ?? 0) + 1)
-    return found.entry
+    if (found !== undefined) this.#counts.set(found.entry, (this.#counts.get(found.entry) ?? 0) + 1)
+    return found
   }
 
   /** A line an entry, most used first. */

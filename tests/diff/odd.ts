@@ -87,6 +87,23 @@ export const UINTS: readonly string[] = [
   ...['\xd9\xa1', 'a', '%31', '000000000000000000000000000001', '4294967296'],
 ]
 
+/** Times to live that are none, or run out when nobody looks any more. */
+export const TTLS: readonly string[] = [
+  ...[
+    '',
+    '4294967296',
+    '3153600000',
+    '99999999999999999999999',
+    '18446744073709551616',
+    '-1',
+    '+1',
+    '%201',
+    '1%20',
+    '1.5',
+  ],
+  ...['0x10', '1e3', '1_000', '\xd9\xa1', 'a', '000000000000000000000000000100'],
+]
+
 /** Booleans, and what is none. */
 export const BOOLEANS: readonly string[] = [
   ...['1', 't', 'T', 'TRUE', 'true', 'True', '0', 'f', 'F', 'FALSE', 'false', 'False'],

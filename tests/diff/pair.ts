@@ -76,7 +76,8 @@ export class Side {
     const wire = await this.wire()
     wire.send(text)
     const received = await wire.answer(text.startsWith('HEAD '), msMax)
-    if (received.kind !== 'answer') this.drop()
+    // Some close without saying so first, or send a body where none may be: both say that this was the last answer.
+    if (received.kind !== 'answer' || headerOf(received, 'connection') === 'close') this.drop()
     return received
   }
 

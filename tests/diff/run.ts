@@ -20,6 +20,8 @@ const LATE_MS = 800
 /** What both did with one step. */
 export interface Observation {
   readonly step: Ask | Raw
+  /** Name of the try's own directory. */
+  readonly prefix: string
   /** The index before it; both servers'. */
   readonly index: number
   readonly etcd: Received
@@ -33,7 +35,6 @@ export interface Observation {
 }
 
 export interface Run {
-  readonly prefix: string
   readonly observations: readonly Observation[]
   /** The try says nothing: keys expired while it ran, since the machine was too slow. */
   readonly late: boolean
@@ -56,6 +57,9 @@ export async function runSequence(pair: Pair, steps: readonly Step[]): Promise<R
   let late = false
   const wires: Wire[] = []
 
+  const note = (seen: Omit<Observation, 'prefix' | 'index' | 'doneMs'>): void => {
+    observations.push({ ...seen, prefix, index, doneMs: Date.now() })
+  }
   const noteShort = (received: Received): void => {
     for (const expirationMs of expirations(received)) {
       if (expirationMs > Date.now() + 1_500) continue
@@ -83,18 +87,25 @@ export async function runSequence(pair: Pair, steps: readonly Step[]): Promise<R
         muster.send(text)
         const [theirs, ours] = await Promise.all([etcd.head(ANSWER_MS_MAX), muster.head(ANSWER_MS_MAX)])
         watches.push({ at: observations.length, etcd, muster })
-        observations.push(observation(step, index, theirs, ours, undefined, undefined, sentMs))
+        note({ step, etcd: theirs, muster: ours, etcdServes: undefined, musterServes: undefined, sentMs })
         continue
       }
       if (step.kind === 'raw') {
         const [etcd, muster] = await Promise.all([askRaw(pair.etcd, text), askRaw(pair.muster, text)])
-        observations.push(observation(step, index, etcd.received, muster.received, etcd.serves, muster.serves, sentMs))
+        note({
+          step,
+          etcd: etcd.received,
+          muster: muster.received,
+          etcdServes: etcd.serves,
+          musterServes: muster.serves,
+          sentMs,
+        })
       } else {
         const [etcd, muster] = await Promise.all([
           pair.etcd.ask(text, ANSWER_MS_MAX),
           pair.muster.ask(text, ANSWER_MS_MAX),
         ])
-        observations.push(observation(step, index, etcd, muster, undefined, undefined, sentMs))
+        note({ step, etcd, muster, etcdServes: undefined, musterServes: undefined, sentMs })
       }
       const last = observations.at(-1) as Observation
       noteShort(last.etcd)
@@ -108,22 +119,10 @@ export async function runSequence(pair: Pair, steps: readonly Step[]): Promise<R
       const [etcd, muster] = await presentOfBoth(watch)
       observations[watch.at] = { ...(observations[watch.at] as Observation), etcd, muster }
     }
-    return { prefix, observations, late }
+    return { observations, late }
   } finally {
     for (const wire of wires) wire.close()
   }
-}
-
-function observation(
-  step: Ask | Raw,
-  index: number,
-  etcd: Received,
-  muster: Received,
-  etcdServes: boolean | undefined,
-  musterServes: boolean | undefined,
-  sentMs: number,
-): Observation {
-  return { step, index, etcd, muster, etcdServes, musterServes, sentMs, doneMs: Date.now() }
 }
 
 function indexOf(received: Received): number {

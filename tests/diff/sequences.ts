@@ -5,7 +5,7 @@
  * paths and values (odd), bytes on the wire (steps).
  */
 import fc from 'fast-check'
-import { BOOLEANS, elsewhere, NOISE, oddPath, raw, UINTS, VALUES } from './odd.ts'
+import { BOOLEANS, elsewhere, NOISE, oddPath, raw, TTLS, UINTS, VALUES } from './odd.ts'
 import { type Ask, FORM, type Step } from './steps.ts'
 
 const KEYS = '/v2/keys/{p}'
@@ -128,8 +128,9 @@ const badPair = fc.oneof(
     )
     .map(([name, text]) => `${name}=${text}`),
   fc
-    .tuple(fc.constantFrom('prevIndex', 'waitIndex', 'ttl'), fc.constantFrom(...UINTS.slice(2)))
+    .tuple(fc.constantFrom('prevIndex', 'waitIndex'), fc.constantFrom(...UINTS))
     .map(([name, text]) => `${name}=${text}`),
+  fc.constantFrom(...TTLS).map((text) => `ttl=${text}`),
 )
 
 const contentType = fc.oneof(
