@@ -12,7 +12,7 @@ const BY_CODE: Readonly<Record<string, string>> = {
   CERT_HAS_EXPIRED: 'its certificate has expired',
   CERT_NOT_YET_VALID: 'its certificate is not valid yet',
   CERT_REVOKED: 'its certificate was revoked',
-  CERT_SIGNATURE_FAILURE: 'the signature of its certificate is wrong',
+  CERT_SIGNATURE_FAILURE: 'its certificate comes from an authority that has the name of a trusted one, and another key',
   CRL_HAS_EXPIRED: 'the revocation list of this member has expired, and nobody can be trusted without one',
   CRL_NOT_YET_VALID: 'the revocation list of this member is not valid yet',
   CRL_SIGNATURE_FAILURE: 'the revocation list of this member is not signed by the authority of its certificate',
