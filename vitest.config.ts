@@ -1,13 +1,15 @@
 /**
  * Which tests run when, and how many at once.
  *
- * Four groups: `unit` (everything in memory or on one socket), `sim` (the simulator), `e2e` (real processes, short) and
- * `long` (files named `*.long.test.ts`, which CI and `npm run test:e2e` run). `unit` and `sim` share the machine; then come
+ * Five groups: `unit` (everything in memory or on one socket), `sim` (the simulator), `e2e` (real processes, short),
+ * `long` (files named `*.long.test.ts`, which CI and `npm run test:e2e` run) and `clients` (programs of others against real
+ * processes, `npm run test:clients`). `unit` and `sim` share the machine; then come
  * `e2e` and `long`, whose files run one at a time, because they measure time.
  */
 import { defineConfig } from 'vitest/config'
 
 const LONG = 'tests/**/*.long.test.ts'
+const CLIENTS = 'tests/clients/**/*.test.ts'
 const PROCESSES = ['tests/e2e/**/*.test.ts', 'tests/bin/**/*.test.ts']
 
 export default defineConfig({
@@ -19,7 +21,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['tests/**/*.test.ts'],
-          exclude: [LONG, 'tests/sim/**', ...PROCESSES],
+          exclude: [LONG, 'tests/sim/**', CLIENTS, ...PROCESSES],
           testTimeout: 20_000,
           sequence: { groupOrder: 0 },
         },
@@ -55,6 +57,17 @@ export default defineConfig({
           hookTimeout: 60_000,
           fileParallelism: false,
           sequence: { groupOrder: 2 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'clients',
+          include: [CLIENTS],
+          testTimeout: 180_000,
+          hookTimeout: 60_000,
+          fileParallelism: false,
+          sequence: { groupOrder: 3 },
         },
       },
     ],

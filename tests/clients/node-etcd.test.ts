@@ -1,0 +1,60 @@
+/**
+ * node-etcd, as npm has it: the checks of `node_etcd.ts` in every setup.
+ *
+ * It is fetched into a folder of this test's own and is no dependency of ours: what it is built on (`request`) is no longer
+ * maintained. Its native part comes ready made in the package, so nothing is built.
+ */
+import { spawnSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { NODE } from '../support/child.ts'
+import { makeScratchDir, startChild } from '../support/scratch.ts'
+import { notePassed, SETUPS } from './results.ts'
+import { type Served, startSetup } from './setups.ts'
+
+const PACKAGE = 'node-etcd@7.0.0'
+const SCRIPT = join(import.meta.dirname, 'node_etcd.ts')
+const USER = 'root'
+const PASSWORD = 'rootpw'
+
+let folder: string
+let version: string
+
+beforeAll(async () => {
+  folder = await makeScratchDir()
+  await writeFile(join(folder, 'package.json'), '{"name":"a-user-of-etcd","private":true}')
+  const flags = ['--ignore-scripts', '--no-audit', '--no-fund', '--no-package-lock', '--prefer-offline']
+  const npm = spawnSync('npm', ['install', ...flags, PACKAGE], { cwd: folder, encoding: 'utf8' })
+  expect(npm.status, npm.stderr).toBe(0)
+  version = JSON.parse(readFileSync(join(folder, 'node_modules/node-etcd/package.json'), 'utf8')).version
+}, 120_000)
+
+afterAll(() => rm(folder, { recursive: true, force: true, maxRetries: 3 }))
+
+test.each(SETUPS)('keys, watches, watchers and fail-over: %s', async (setup) => {
+  const served = await startSetup(setup)
+  if (setup === 'auth') await enableAuth(served)
+  const options = [
+    ...(served.caFile === undefined ? [] : ['--ca', served.caFile]),
+    ...(setup === 'auth' ? ['--auth', `${USER}:${PASSWORD}`] : []),
+  ]
+  const node = startChild(NODE, ['--no-deprecation', SCRIPT, folder, ...options, ...served.urls])
+  const { code } = await node.exited
+  expect(code, node.stdout + node.stderr).toBe(0)
+  notePassed({ client: 'node-etcd', version, setup })
+})
+
+/** The library has no calls for users: an operator would have done this. Guests are left with nothing. */
+async function enableAuth({ urls }: Served): Promise<void> {
+  const login = { Authorization: `Basic ${Buffer.from(`${USER}:${PASSWORD}`).toString('base64')}` }
+  const put = async (path: string, body: object): Promise<void> => {
+    const headers = { 'Content-Type': 'application/json', ...login }
+    const response = await fetch(`${urls[0]}${path}`, { method: 'PUT', headers, body: JSON.stringify(body) })
+    expect(response.ok, await response.text()).toBe(true)
+  }
+  await put('/v2/auth/users/root', { user: USER, password: PASSWORD })
+  await put('/v2/auth/enable', {})
+  await put('/v2/auth/roles/guest', { role: 'guest', revoke: { kv: { read: ['/*'], write: ['/*'] } } })
+}
