@@ -5,7 +5,8 @@
  * (http), large listings (listing), watches that resume (watch).
  */
 
-import { ClientError } from './errors.ts'
+import { ErrorCode } from '../api.ts'
+import { ApiError, ClientError } from './errors.ts'
 import { type Answer, asClientError, type ClientOptions, errorOf, Http, type OpenAnswer } from './http.ts'
 import { type ListedNode, ListingParser } from './listing.ts'
 import { type EventJson, parseEvent } from './node.ts'
@@ -27,6 +28,8 @@ export interface GetOptions extends CallOptions {
 export interface WriteOptions extends CallOptions {
   /** Whole seconds; undefined: permanent. Every write replaces the TTL. */
   readonly ttlSeconds?: number | undefined
+  /** Leave the nodes out of the answer: `node` is then empty. muster and etcd 3.1 and later; others send all the same. */
+  readonly brief?: boolean
 }
 
 export interface DeleteOptions extends CallOptions {
@@ -144,6 +147,22 @@ export class MusterClient {
     return { index: open.index, clusterId: open.clusterId, nodes: nodesOf(open) }
   }
 
+  /** One node without what it holds, however much that is; undefined when nothing is there. @throws ApiError; ClientError. */
+  async peek(path: string, options: CallOptions = {}): Promise<ListedNode | undefined> {
+    try {
+      const { signal, timeoutMs } = options
+      const open = await this.#http.open({ method: 'GET', target: keyTarget(path, {}), signal, timeoutMs })
+      for await (const [node] of nodesOf(open)) return node
+    } catch (error) {
+      if (
+        !(error instanceof ApiError) ||
+        (error.code !== ErrorCode.keyNotFound && error.code !== ErrorCode.notDirectory)
+      )
+        throw error
+    }
+    return undefined
+  }
+
   /** The store index now, and the cluster; asks for a key that nobody has. */
   async position(options: CallOptions = {}): Promise<{ readonly index: number; readonly clusterId: string }> {
     const answer = await this.#http.ask({ ...options, method: 'GET', target: keyTarget('/_muster_position', {}) })
@@ -173,9 +192,9 @@ export class MusterClient {
     await this.close()
   }
 
-  async #put(path: string, form: Parameters, options: CallOptions): Promise<Found> {
-    const { signal, timeoutMs } = options
-    const target = keyTarget(path, {})
+  async #put(path: string, form: Parameters, options: WriteOptions): Promise<Found> {
+    const { signal, timeoutMs, brief } = options
+    const target = keyTarget(path, { noValueOnSuccess: brief })
     return foundIn(await this.#http.ask({ method: 'PUT', target, form: encode(form), signal, timeoutMs }))
   }
 }

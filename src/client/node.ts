@@ -31,7 +31,7 @@ export interface EventJson {
 export function parseEvent(text: string): EventJson {
   try {
     const body = JSON.parse(text) as Partial<EventJson> | null
-    if (typeof body?.action === 'string' && typeof body.node === 'object') return body as EventJson
+    if (typeof body?.action === 'string') return { ...body, action: body.action, node: body.node ?? {} }
   } catch (error) {
     throw badAnswer(`not JSON: ${text.slice(0, 100)}`, error)
   }

@@ -10,6 +10,7 @@ import Fastify, { type FastifyInstance } from 'fastify'
 import { authRoutes } from './auth.ts'
 import type { Cors } from './cors.ts'
 import { debugRoutes } from './debug.ts'
+import { exportRoutes } from './export.ts'
 import type { Listener } from './front.ts'
 import type { Guard } from './guard.ts'
 import { healthRoutes } from './health.ts'
@@ -70,7 +71,7 @@ export function buildApp(options: AppOptions): FastifyInstance {
     sendMessage(reply.raw, 500, cors.pairs(request.raw), [], 'Internal Server Error')
   })
   app.register(authRoutes, { member, cors, guard })
-  app.register(memberRoutes, { member, cors })
+  app.register(memberRoutes, { member, cors, guard })
   app.register(statsRoutes, { member, cors })
   app.register(healthRoutes, { member, cors })
   app.register(debugRoutes, { member, cors })
@@ -80,5 +81,6 @@ export function buildApp(options: AppOptions): FastifyInstance {
     app.register(moduleRoutes, { member, cors, limits, closing: options.closing })
   }
   app.register(statusRoutes, { member, cors, version, slices, digestsMax })
+  app.register(exportRoutes, { member, cors, guard, slices, limits })
   return app
 }

@@ -35,6 +35,8 @@ export interface HttpLimits {
    * `/v2/auth` and `/v2/members`. `auth/logins.ts`, which has bounds for one client address besides.
    */
   readonly passwordsWaitingMax: number
+  /** Exports being rendered at a time. One more: 503. `export.ts`. */
+  readonly exportsMax: number
   /**
    * Bytes that may wait in this process for one slow stream. More: it gets the rest from the history, as it reads.
    * `keys/fan-out.ts`.
@@ -66,6 +68,7 @@ export const HTTP_LIMITS: HttpLimits = {
   inFlightMax: 20_000,
   locksMax: 10_000,
   listingsMax: 64,
+  exportsMax: 4,
   passwordsWaitingMax: 1000,
   streamBufferBytesMax: 1024 * 1024,
   headMsMax: 60_000,

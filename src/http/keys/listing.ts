@@ -24,6 +24,8 @@ export interface ListingRequest {
   readonly directory: Node
   readonly recursive: boolean
   readonly sorted: boolean
+  /** Also what is hidden. */
+  readonly hidden?: boolean
   /** The replicated clock, for remaining ttls. Milliseconds. */
   readonly clockMs: number
   readonly cors: HeaderPairs
@@ -48,7 +50,8 @@ export function sendListing(
   stallMsMax: number,
   done: () => void,
 ): void {
-  const listing = takeListing(request.directory, { recursive: request.recursive })
+  const { recursive, hidden = false } = request
+  const listing = takeListing(request.directory, { recursive, hidden })
   const render = renderListing(request, listing)
   const isHead = response.req.method === 'HEAD'
   let started = false
