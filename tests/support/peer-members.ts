@@ -6,6 +6,7 @@ import {
   PEER_LIMITS,
   type PeerIdentity,
   type PeerLimits,
+  type PeerTls,
   type SnapshotSink,
   type SnapshotSource,
 } from '../../src/peer/options.ts'
@@ -71,6 +72,8 @@ export interface TestMemberOptions {
   readonly sink?: SnapshotSink
   readonly isMember?: (id: MemberId) => boolean
   readonly isRemoved?: (id: MemberId) => boolean
+  /** Makes https of every URL. */
+  readonly tls?: PeerTls
   /** Called with each batch as it arrives. */
   readonly onReceive?: (messages: readonly Message[]) => void
 }
@@ -87,10 +90,12 @@ export class TestMember {
   readonly removedBy: MemberId[] = []
   readonly transport: PeerTransport
   readonly server: PeerServer
+  readonly #protocol: 'http' | 'https'
   port = 0
 
   constructor(options: TestMemberOptions) {
     this.id = memberId(options.id)
+    this.#protocol = options.tls === undefined ? 'http' : 'https'
     this.identity = {
       clusterId: options.clusterId ?? 'c1',
       memberId: this.id,
@@ -103,6 +108,7 @@ export class TestMember {
       clock: realClock,
       random: Math.random,
       limits: { ...QUICK_LIMITS, ...options.limits },
+      ...(options.tls === undefined ? {} : { tls: options.tls }),
       events: {
         receive: (messages: readonly Message[]) => {
           this.received.push(...messages)
@@ -132,12 +138,12 @@ export class TestMember {
   }
 
   get url(): string {
-    return `http://127.0.0.1:${this.port}`
+    return `${this.#protocol}://127.0.0.1:${this.port}`
   }
 
   /** Listens on a free port, or on the one given. */
   async listen(port = 0): Promise<this> {
-    await this.server.listen([new URL(`http://127.0.0.1:${port}`)])
+    await this.server.listen([new URL(`${this.#protocol}://127.0.0.1:${port}`)])
     this.port = Number(this.server.addresses()[0]?.port)
     return this
   }
