@@ -13,6 +13,8 @@ import { type Answer, headerOf, type Received } from './wire.ts'
 const EXPIRATION_MS_MAX = 2_000
 /** How far a clock that shows a remaining time may be from ours. */
 const CLOCK_MS_MAX = 100
+/** How long ago a change may have been made that a watcher is told of. */
+const WATCHED_MS_MAX = 60_000
 /** Longest body that etcd sends with its length. Bytes. */
 const LENGTH_BYTES_MAX = 2048
 /** By how much an expiration in nanoseconds can be longer or shorter than one in milliseconds. Bytes. */
@@ -115,6 +117,9 @@ function maskBody(side: Side, answer: Answer, observation: Observation): string 
     return maskTimes(listed, answer, observation)
   }
   if (step.target.startsWith('/metrics') || step.target.startsWith('/debug/vars')) return '*'
+  if (step.target === '/v2/stats/store' && observation.bases !== undefined) {
+    return sinceBase(body, observation.bases[side.name === 'etcd' ? 0 : 1])
+  }
   return body
     .replaceAll(`:${side.port}`, ':CLIENT')
     .replaceAll(`:${side.peerPort}`, ':PEER')
@@ -123,6 +128,14 @@ function maskBody(side: Side, answer: Answer, observation: Observation): string 
     .replace(/"uptime":"[0-9hms.µn]*"/g, '"uptime":"*"')
     .replace(/"(recv|send)AppendRequestCnt":\d+/g, '"$1AppendRequestCnt":*')
     .replace(/,"(recv|send)(Pkg|Bandwidth)Rate":[0-9.e+-]+/g, '')
+}
+
+/** Counters as what was added to them. Watchers come and go when connections do, which takes its time. */
+function sinceBase(body: string, base: string): string {
+  const before = new Map([...base.matchAll(/"(\w+)":(\d+)/g)].map(([, name = '', count]) => [name, Number(count)]))
+  return body.replace(/"(\w+)":(\d+)/g, (_, name: string, count: string) => {
+    return `"${name}":${name === 'watchers' ? '*' : Number(count) - (before.get(name) ?? 0)}`
+  })
 }
 
 /** Masks times that are right. One that is not stays, and shows. */
@@ -154,7 +167,8 @@ function isRight(text: string, ttl: number | undefined, answer: Answer, observat
   const watched = observation.step.kind === 'watch' || !answer.whole
   const expirationMs = Date.parse(text)
   const untilMs = (watched ? Date.now() : observation.doneMs) + CLOCK_MS_MAX
-  const most = remaining(expirationMs - observation.sentMs + CLOCK_MS_MAX)
+  const sinceMs = observation.sentMs - (watched ? WATCHED_MS_MAX : CLOCK_MS_MAX)
+  const most = remaining(expirationMs - sinceMs)
   const least = remaining(expirationMs - untilMs)
   return (ttl ?? 0) <= most && (ttl ?? 0) >= least && ttl !== 0
 }

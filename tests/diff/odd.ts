@@ -181,7 +181,16 @@ const PATHS: readonly string[] = [
     '/v2/members/',
   ],
   ...['/v2/members/leader', '/v2/members/x', '/v2/members/leader/x', '/v2/members/1/2', '/v2/members/ffffffffffffffff'],
-  ...['/v2/stats/self', '/v2/stats/self/', '/v2/stats/leader', '/v2/stats/leader/', '/v2/stats/store/', '/v2/stats/x'],
+  ...[
+    '/v2/stats/self',
+    '/v2/stats/self/',
+    '/v2/stats/leader',
+    '/v2/stats/leader/',
+    '/v2/stats/store',
+    '/v2/stats/store',
+    '/v2/stats/store/',
+    '/v2/stats/x',
+  ],
   ...['/v2/keys', '/v2/keys/', '/v2//keys', '//', '/v2/../v2/keys', '/./version', '/v2/stats/../stats/self'],
   ...[
     '/v2/members%2Fleader',

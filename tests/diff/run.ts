@@ -4,6 +4,7 @@
  * Owns: connections, watches that stay open meanwhile, waiting for what expires, when a try says nothing. Leaves to others:
  * whether what came is equal (compare).
  */
+import { Due } from './due.ts'
 import type { Pair, Side } from './pair.ts'
 import { type Ask, type Raw, requestBytes, type Step } from './steps.ts'
 import { headerOf, type Received, type Wire } from './wire.ts'
@@ -12,10 +13,7 @@ import { headerOf, type Received, type Wire } from './wire.ts'
 const ANSWER_MS_MAX = 5_000
 /** For how long what one server has sent already is waited for from the other. */
 const CATCH_UP_MS_MAX = 1_500
-/** etcd sweeps twice a second. */
-const SWEEP_MS = 600
-/** A key that shall live for a second must have been dealt with by then, or the machine was too slow for this try. */
-const LATE_MS = 800
+const COUNTERS = '/v2/stats/store'
 
 /** What both did with one step. */
 export interface Observation {
@@ -26,6 +24,8 @@ export interface Observation {
   readonly index: number
   readonly etcd: Received
   readonly muster: Received
+  /** What `/v2/stats/store` said before the first step, where a step reads it. */
+  readonly bases: readonly [etcd: string, muster: string] | undefined
   /** Whether the connection still served afterwards; undefined where that was not asked. */
   readonly etcdServes: boolean | undefined
   readonly musterServes: boolean | undefined
@@ -52,30 +52,18 @@ export async function runSequence(pair: Pair, steps: readonly Step[]): Promise<R
   const prefix = pair.freshPrefix()
   const observations: Observation[] = []
   const watches: OpenWatch[] = []
-  let dueMs = 0
-  let firstShortMs = Number.POSITIVE_INFINITY
-  let late = false
+  const due = new Due()
   const wires: Wire[] = []
 
-  const note = (seen: Omit<Observation, 'prefix' | 'index' | 'doneMs'>): void => {
-    observations.push({ ...seen, prefix, index, doneMs: Date.now() })
+  const note = (seen: Omit<Observation, 'prefix' | 'index' | 'bases' | 'doneMs'>): void => {
+    observations.push({ ...seen, prefix, index, bases, doneMs: Date.now() })
   }
-  const noteShort = (received: Received): void => {
-    for (const expirationMs of expirations(received)) {
-      if (expirationMs > Date.now() + 1_500) continue
-      dueMs = Math.max(dueMs, expirationMs)
-      firstShortMs = Math.min(firstShortMs, Date.now())
-    }
-  }
+  const bases = steps.some(readsCounters) ? await countersOf(pair) : undefined
   try {
     for (const step of steps) {
       if (step.kind === 'settle') {
-        if (dueMs === 0) continue
-        if (Date.now() - firstShortMs > LATE_MS) late = true
-        await settle(pair, dueMs)
+        await due.settle(pair)
         index = await pair.etcd.index()
-        dueMs = 0
-        firstShortMs = Number.POSITIVE_INFINITY
         continue
       }
       const text = requestBytes(step, { prefix, index })
@@ -108,18 +96,15 @@ export async function runSequence(pair: Pair, steps: readonly Step[]): Promise<R
         note({ step, etcd, muster, etcdServes: undefined, musterServes: undefined, sentMs })
       }
       const last = observations.at(-1) as Observation
-      noteShort(last.etcd)
+      await due.note(last.etcd)
       index = Math.max(index, indexOf(last.etcd), indexOf(last.muster))
     }
-    if (dueMs > 0) {
-      if (Date.now() - firstShortMs > LATE_MS) late = true
-      await settle(pair, dueMs)
-    }
+    await due.settle(pair)
     for (const watch of watches) {
       const [etcd, muster] = await presentOfBoth(watch)
       observations[watch.at] = { ...(observations[watch.at] as Observation), etcd, muster }
     }
-    return { observations, late }
+    return { observations, late: due.late }
   } finally {
     for (const wire of wires) wire.close()
   }
@@ -129,23 +114,14 @@ function indexOf(received: Received): number {
   return received.kind === 'answer' ? Number(headerOf(received, 'x-etcd-index') ?? 0) : 0
 }
 
-function expirations(received: Received): number[] {
-  if (received.kind !== 'answer' || !received.body.includes('"expiration"')) return []
-  return [...received.body.matchAll(/"expiration":"([^"]+)"/g)].map(([, time = '']) => Date.parse(time))
+function readsCounters(step: Step): boolean {
+  return step.kind === 'ask' && step.method === 'GET' && step.target === COUNTERS
 }
 
-/** Waits until what is due at `dueMs` is gone from both. That it is gone from neither, or one, is for later steps to see. */
-async function settle(pair: Pair, dueMs: number): Promise<void> {
-  await untilWall(dueMs + SWEEP_MS)
-  for (let tries = 0; tries < 20; tries += 1) {
-    const [etcd, muster] = await Promise.all([pair.etcd.index(), pair.muster.index()])
-    if (etcd === muster) return
-    await untilWall(Date.now() + 50)
-  }
-}
-
-function untilWall(wallMs: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, Math.max(0, wallMs - Date.now())))
+async function countersOf(pair: Pair): Promise<readonly [etcd: string, muster: string]> {
+  const request = `GET ${COUNTERS} HTTP/1.1\r\nHost: a\r\n\r\n`
+  const [etcd, muster] = await Promise.all([pair.etcd.ask(request), pair.muster.ask(request)])
+  return [etcd.kind === 'answer' ? etcd.body : '', muster.kind === 'answer' ? muster.body : '']
 }
 
 /** Sends bytes on a connection of their own, and then a plain request behind them. */
