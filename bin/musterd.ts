@@ -46,7 +46,7 @@ process.on('SIGINT', stop)
 const { startMember } = await import('../src/musterd.ts')
 const member = await startMember(config, log).catch(fail)
 started = member
-void member.finished.then((fatal) => (fatal === undefined ? undefined : fail(fatal)))
+void member.finished.then((fatal) => (fatal === undefined ? end(0) : fail(fatal)))
 await member.ready.catch(fail)
 
 const serves = `clients at ${member.clientUrls.join(', ')} and members at ${member.peerUrls.join(', ')}`

@@ -12,7 +12,9 @@ import { HttpServer } from './http/server.ts'
 import { onceCaughtUp } from './member/catch-up.ts'
 import { systemClock } from './member/clock.ts'
 import { untilLedByAnother } from './member/hand-over.ts'
+import { takeLeave } from './member/leave.ts'
 import { listenAll } from './member/listen.ts'
+import { MemberChanges } from './member/member-changes.ts'
 import { MemberError } from './member/member-error.ts'
 import { memberPort } from './member/member-port.ts'
 import { publishUntilKnown } from './member/publish.ts'
@@ -66,7 +68,7 @@ export async function startMember(config: Config, log: Logger): Promise<Member> 
 
 async function startOn(disk: Disk, config: Config, log: Logger, tls: MemberTls): Promise<Member> {
   const storeOptions = storeSettings(config, disk)
-  const restored = await startState(disk, config, storeOptions)
+  const restored = await startState(disk, config, storeOptions, log, tls.peer)
   const { clusterId, memberId: id } = restored.raft.identity
 
   let ended: (error: Error | undefined) => void = () => {}
@@ -89,6 +91,7 @@ async function startOn(disk: Disk, config: Config, log: Logger, tls: MemberTls):
       memberId: id,
       heartbeatMs: config.heartbeatIntervalMs,
       electionMs: config.electionTimeoutMs,
+      peerUrls: config.initialAdvertisePeerUrls.map((url) => url.href),
     },
     events: {
       receive: (messages) => replica.receive(messages),
@@ -110,14 +113,7 @@ async function startOn(disk: Disk, config: Config, log: Logger, tls: MemberTls):
         return { offer: { ...offer, snapshot: meta }, chunks }
       },
     },
-    removed: (by) => {
-      const error = new MemberError(
-        'MUSTER_MEMBER_REMOVED',
-        `this member was removed from the cluster, says ${by}: remove its data directory and add it again`,
-      )
-      log.fatal(error.message)
-      ended(error)
-    },
+    removed: (by) => removed(`, says ${by}`),
   })
   const replica = new Replica({
     settings: replicaSettings(config, id),
@@ -130,15 +126,21 @@ async function startOn(disk: Disk, config: Config, log: Logger, tls: MemberTls):
     firstSeq: randomInt(2 ** 47),
     wake: driver.wake,
     later: driver.later,
+    removed: () => removed(''),
   })
   const metrics = new Metrics()
-  const port = memberPort({ replica, transport, clusterId, name: config.name, metricsText: () => metrics.text() })
+  const port = memberPort({
+    ...{ replica, transport, clusterId, name: config.name, metricsText: () => metrics.text() },
+    memberChanges: new MemberChanges({
+      ...{ replica, transport, log, clock: systemClock, isStrict: config.strictReconfigCheck },
+    }),
+  })
   const peerServer = new PeerServer({
     ...peerOptions,
     transport,
     snapshotSink: { stage: (_from, message, chunks) => driver.stage(message, chunks as AsyncIterable<Buffer>) },
-    isMember: (other) => replica.store.members.get(other) !== undefined,
-    isRemoved: (other) => replica.store.members.isRemoved(other),
+    isMember: (other) => replica.members.isServed(other),
+    isRemoved: (other) => replica.store.members.isRemoved(other) && !replica.members.isServed(other),
     members: () => replica.store.members.list().map((member) => ({ ...member, id: memberId(member.id) })),
     version: () => JSON.stringify({ etcdserver: '2.3.8', etcdcluster: '2.3.0' }),
   })
@@ -171,8 +173,7 @@ async function startOn(disk: Disk, config: Config, log: Logger, tls: MemberTls):
     throw error
   }
   const peerUrls = peerServer.addresses().map((url) => url.origin)
-  const remotes = replica.store.members.list().filter((member) => member.id !== id)
-  transport.setRemotes(new Map(remotes.map((member) => [memberId(member.id), member.peerURLs])))
+  transport.setRemotes(replica.members.remotes())
   driver.start(replica)
   const clientUrls = config.advertiseClientUrls.map((url) => url.href)
   let publishing = { cancel: () => {} }
@@ -186,7 +187,24 @@ async function startOn(disk: Disk, config: Config, log: Logger, tls: MemberTls):
     return listenAll(config.listenClientUrls, (url) => http.listen([url]), log)
   })
 
+  let isLeaving = false
+  const removed = (says: string): void => {
+    if (isLeaving) return
+    isLeaving = true
+    const sentence = `this member was removed from the cluster${says}: remove its data directory and add it again`
+    if (http.addresses().length === 0) {
+      ended(new MemberError('MUSTER_MEMBER_REMOVED', sentence))
+      return
+    }
+    log.warn({ member: id }, `${sentence}. It answers what it was asked, and stops`)
+    void takeLeave(replica, () => http.close(DRAIN_MS_MAX)).then(stopOnce, ended)
+  }
+
   let stopping: Promise<void> | undefined
+  const stopOnce = (): Promise<void> => {
+    stopping ??= stop()
+    return stopping
+  }
   const stop = async (): Promise<void> => {
     publishing.cancel()
     catchingUp.cancel()
@@ -213,9 +231,6 @@ async function startOn(disk: Disk, config: Config, log: Logger, tls: MemberTls):
     memberId: id,
     clusterId,
     finished,
-    stop: () => {
-      stopping ??= stop()
-      return stopping
-    },
+    stop: stopOnce,
   }
 }

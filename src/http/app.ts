@@ -78,7 +78,7 @@ export function buildApp(options: AppOptions): FastifyInstance {
   app.register(localConfigRoutes, { cors, setLogLevel })
   if (options.legacyEndpoints) {
     app.register(legacyClusterRoutes, { member, cors })
-    app.register(moduleRoutes, { member, cors, limits, closing: options.closing })
+    app.register(moduleRoutes, { member, cors, guard, limits, closing: options.closing })
   }
   app.register(statusRoutes, { member, cors, version, slices, digestsMax })
   app.register(exportRoutes, { member, cors, guard, slices, limits })

@@ -96,6 +96,25 @@ export interface PeerTraffic {
   readonly droppedMessages: number
 }
 
+/** What came of a change of the members. `failed`: it was not made as far as is known; the log says why. */
+export type MemberChangeAnswer =
+  | { readonly ok: true }
+  | { readonly ok: false; readonly reason: 'idExists' | 'peerUrlExists' | 'idRemoved' | 'idNotFound' | 'failed' }
+
+/** Changes of the members. Each `done` is called once: when this member has applied the change, or when it is not made. */
+export interface MemberChangesPort {
+  /** A new member. `peerUrls` are sorted. */
+  add(
+    peerUrls: readonly string[],
+    done: (
+      answer: { readonly ok: true; readonly member: MemberJson } | Extract<MemberChangeAnswer, { readonly ok: false }>,
+    ) => void,
+  ): void
+  /** Other peer URLs for a member. `id` is canonical, but it need not be there; `peerUrls` are sorted. */
+  update(id: string, peerUrls: readonly string[], done: (answer: MemberChangeAnswer) => void): void
+  remove(id: string, done: (answer: MemberChangeAnswer) => void): void
+}
+
 /** The member behind the routes. */
 export interface MemberPort {
   /** Lower-case hex without leading zeros. */
@@ -120,6 +139,7 @@ export interface MemberPort {
   /** Calls `done` once the store may be read linearizably (undefined), or with what got in the way. */
   quorumRead(done: (refusal: Refusal | undefined) => void): void
   members(): readonly MemberJson[]
+  readonly memberChanges: MemberChangesPort
   /** Id of the leader, or undefined during an election. */
   leader(): string | undefined
   /** Whether a leader is known and reachable; for `/health`. */

@@ -6,10 +6,12 @@
 
 /** Every code of a MemberError. Never reused. */
 export type MemberErrorCode =
-  /** The options do not say which cluster this member belongs to. */
-  | 'MUSTER_CLUSTER_UNCLEAR'
   /** A listener could not be had. */
   | 'MUSTER_LISTEN_FAILED'
+  /** The cluster to be joined does not answer, or is not the one of the options. */
+  | 'MUSTER_JOIN_FAILED'
+  /** This member has been part of the cluster before, and its data are gone. */
+  | 'MUSTER_ALREADY_BOOTSTRAPPED'
   /** The cluster removed this member; its data is of no use any more. */
   | 'MUSTER_MEMBER_REMOVED'
 

@@ -6,6 +6,7 @@
 import type { MemberJson, StoreStatsJson } from '../api.ts'
 import type {
   FollowerStats,
+  MemberChangesPort,
   MemberPort,
   PeerTraffic,
   RaftView,
@@ -39,6 +40,7 @@ export interface MemberPortOptions {
   readonly metricsText: () => Promise<string>
   /** Where traffic with other members is counted. */
   readonly transport: Pick<PeerTransport, 'counters' | 'status'>
+  readonly memberChanges: MemberChangesPort
 }
 
 /** A port with a life: it measures traffic until it is ended. */
@@ -54,6 +56,7 @@ export function memberPort(options: MemberPortOptions): EndingMemberPort {
 class ReplicaPort implements EndingMemberPort {
   readonly clusterId: string
   readonly memberId: string
+  readonly memberChanges: MemberChangesPort
   readonly #name: string
   readonly #replica: Replica
   readonly #metricsText: () => Promise<string>
@@ -64,6 +67,7 @@ class ReplicaPort implements EndingMemberPort {
   constructor(options: MemberPortOptions) {
     this.clusterId = options.clusterId
     this.memberId = options.replica.id
+    this.memberChanges = options.memberChanges
     this.#name = options.name
     this.#replica = options.replica
     this.#metricsText = options.metricsText

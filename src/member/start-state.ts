@@ -1,20 +1,28 @@
 /**
- * What a member starts from: the data directory's own rows, or a new cluster.
+ * What a member starts from: the data directory's own rows, a new cluster, or a place in one that runs.
  *
  * Owns: the choice, and the first rows of a new data directory. Leaves to others: what rows mean (`replica/`, `store/`), the
- * ids and state of a new cluster (`replica/bootstrap.ts`).
+ * ids and state of a new cluster (`replica/bootstrap.ts`), joining one (`join.ts`).
  */
 import { checkBootstrap } from '../config/bootstrap.ts'
 import type { Config } from '../config/config.ts'
-import { bootstrap } from '../replica/bootstrap.ts'
+import { resolveInitialCluster } from '../discovery/resolve.ts'
+import type { PeerTls } from '../peer/options.ts'
+import { bootstrap, initialMemberId } from '../replica/bootstrap.ts'
 import { readRaftState } from '../replica/driver.ts'
+import type { Log } from '../replica/ports.ts'
 import { initialRows, type RaftState } from '../replica/raft-rows.ts'
+import { refound } from '../replica/refound.ts'
 import type { Disk } from '../store/disk.ts'
 import type { StoreOptions } from '../store/options.ts'
 import { restoreStore } from '../store/restore.ts'
 import { currentGenerationRow, FIRST_GENERATION } from '../store/rows.ts'
 import type { StateMachine } from '../store/state-machine.ts'
+import { systemClock } from './clock.ts'
+import { checkFirstStart, type FirstState, joinState } from './join.ts'
 import { MemberError } from './member-error.ts'
+
+const REMOVED = 'this member was removed from the cluster: remove its data directory and add it again'
 
 /** Everything a member's parts start from. */
 export interface StartState {
@@ -26,27 +34,60 @@ export interface StartState {
 /**
  * Restores what `disk` holds, or founds the cluster of `config` and writes its first rows.
  *
- * @throws MemberError MUSTER_CLUSTER_UNCLEAR, BootstrapError or StoreError, each with one sentence for the user.
+ * @throws MemberError, BootstrapError, DiscoveryError or StoreError, each with one sentence for the user.
  */
-export async function startState(disk: Disk, config: Config, options: StoreOptions): Promise<StartState> {
+export async function startState(
+  disk: Disk,
+  given: Config,
+  options: StoreOptions,
+  log: Log,
+  tls: PeerTls | undefined,
+): Promise<StartState> {
   const raft = await readRaftState(disk)
   if (raft !== undefined) {
-    const { stateMachine, generation } = await restoreStore(disk, options)
-    return { raft, store: stateMachine, generation }
+    if (given.discovery !== '' || given.discoverySrv !== '') {
+      log.warn({}, 'discovery is ignored: the data directory says which cluster this member belongs to')
+    }
+    const { stateMachine: store, generation } = await restoreStore(disk, options)
+    if (store.members.isRemoved(raft.identity.memberId)) throw new MemberError('MUSTER_MEMBER_REMOVED', REMOVED)
+    const state = { raft, store, generation }
+    return given.forceNewCluster ? refounded(disk, state, given, log) : state
   }
+  const ownPeerUrls = given.initialAdvertisePeerUrls.map((url) => url.href)
+  const config = await resolveInitialCluster(given, (token) => initialMemberId(ownPeerUrls, token), { log })
   checkBootstrap(config)
-  if (config.initialClusterState === 'existing') {
-    throw new MemberError(
-      'MUSTER_CLUSTER_UNCLEAR',
-      'joining an existing cluster is not supported by this version: start with --initial-cluster-state new',
-    )
-  }
+  const fresh =
+    config.initialClusterState === 'existing'
+      ? await joinState(config, options, tls)
+      : await newCluster(config, options, tls)
+  const rows = [...initialRows(fresh.raft), ...fresh.store.drainRows(), currentGenerationRow(FIRST_GENERATION)]
+  await disk.write(rows, true)
+  return { ...fresh, generation: FIRST_GENERATION }
+}
+
+async function newCluster(config: Config, options: StoreOptions, tls: PeerTls | undefined): Promise<FirstState> {
   const members = config.initialCluster.map(({ name, peerUrls }) => ({
     name,
     peerUrls: peerUrls.map((url) => url.href),
   }))
   const fresh = bootstrap(members, config.name, config.initialClusterToken, options)
-  const rows = [...initialRows(fresh.raft), ...fresh.store.drainRows(), currentGenerationRow(FIRST_GENERATION)]
+  await checkFirstStart(config, fresh.raft.identity.memberId, tls)
+  return fresh
+}
+
+async function refounded(disk: Disk, state: StartState, config: Config, log: Log): Promise<StartState> {
+  const { raft, store, generation } = state
+  const { voters, learners } = raft.membership
+  if (voters.length === 1 && learners.length === 0) {
+    log.warn({}, '--force-new-cluster changes nothing: this member is all of its cluster. Take the option away')
+    return state
+  }
+  const peerUrls = config.initialAdvertisePeerUrls.map((url) => url.href)
+  const { raft: alone, rows } = refound(raft, store, peerUrls, systemClock.wallMs())
   await disk.write(rows, true)
-  return { ...fresh, generation: FIRST_GENERATION }
+  log.warn(
+    { clusterId: alone.identity.clusterId, peerUrls },
+    'made a new cluster of this member alone, with all its keys. Take --force-new-cluster away, or the next start may do it again',
+  )
+  return { raft: alone, store, generation }
 }

@@ -34,6 +34,12 @@ const DEFAULT_PORTS: Readonly<Record<string, number>> = { 'http:': 80, 'https:':
 
 const NOT_FOUND = '404 page not found\n'
 
+const TOO_MANY_GUESTS: Refusal = {
+  status: 403,
+  code: 'MUSTER_PEER_UNKNOWN',
+  message: 'there are too many members here already of which nothing is known',
+}
+
 interface Listener {
   readonly app: FastifyInstance
   /** As of a URL. */
@@ -199,8 +205,10 @@ export class PeerServer {
     }
     const greeting = checkGreeting(request.headers, this.#options.identity, this.#options)
     if (this.#isClosed) socket.destroy()
-    else if ('from' in greeting) this.#accept(greeting, socket, head)
-    else this.#refuse(request, socket, greeting)
+    else if (!('from' in greeting)) this.#refuse(request, socket, greeting)
+    else if (greeting.guestUrls === undefined || this.#options.transport.welcome(greeting.from, greeting.guestUrls))
+      this.#accept(greeting, socket, head)
+    else this.#refuse(request, socket, TOO_MANY_GUESTS)
   }
 
   #refuse(request: IncomingMessage, socket: Socket, refusal: Refusal): void {
@@ -240,7 +248,10 @@ export class PeerServer {
         events.receive(messages)
       },
       closed: (cause) => {
-        if (this.#streams.get(from) === stream) this.#streams.delete(from)
+        if (this.#streams.get(from) === stream) {
+          this.#streams.delete(from)
+          transport.leftBy(from)
+        }
         const code = cause instanceof PeerError ? cause.code : 'MUSTER_PEER_CLOSED'
         if (this.#isClosed) return
         if (code === 'MUSTER_PEER_CLOSED') log.debug({ remote: from }, 'another member closed its stream to us')
@@ -253,7 +264,9 @@ export class PeerServer {
 
   #closeStrangers(): void {
     for (const [id, stream] of this.#streams) {
-      if (!this.#options.isMember(id)) stream.close(new PeerError('MUSTER_PEER_UNKNOWN', `${id} is a member no more`))
+      const { isMember, isRemoved, transport } = this.#options
+      const isWelcome = isMember(id) || (transport.isGuest(id) && !isRemoved(id))
+      if (!isWelcome) stream.close(new PeerError('MUSTER_PEER_UNKNOWN', `${id} is a member no more`))
     }
   }
 

@@ -33,7 +33,7 @@ export class PeerCounters {
   }
 
   /** Forgets remotes that are members no more. */
-  keepOnly(ids: ReadonlyMap<MemberId, unknown>): void {
+  keepOnly(ids: { has(id: MemberId): boolean }): void {
     for (const id of this.#byId.keys()) if (!ids.has(id)) this.#byId.delete(id)
   }
 }

@@ -83,12 +83,12 @@ export function dial(options: DialOptions, done: (answer: DialAnswer) => void): 
 }
 
 /** A client for one request. Throws when `url` is not of the form `http(s)://host:port`. Its owner keeps the time. */
-export function openClient(url: string, tls: PeerTls | undefined): Client {
+export function openClient(url: string, tls: PeerTls | undefined, answerBytesMax = ANSWER_BYTES_MAX): Client {
   return new Client(url, {
     allowH2: false,
     headersTimeout: 0,
     bodyTimeout: 0,
-    maxResponseSize: ANSWER_BYTES_MAX,
+    maxResponseSize: answerBytesMax,
     connect: { ...(url.startsWith('https:') ? tls?.connectOptions() : {}), timeout: 0, allowH2: false },
   })
 }

@@ -34,6 +34,10 @@ const HEADER = {
   election: 'muster-election-ms',
 } as const
 
+/** Where the sender is to be reached: URLs with commas between. Not everybody sends it. */
+const URLS_HEADER = 'muster-peer-urls'
+const URLS_LENGTH_MAX = 2000
+
 /** Why a handshake failed; the JSON body of the answer. */
 export interface Refusal {
   readonly status: number
@@ -47,6 +51,11 @@ export interface Greeting {
   readonly from: MemberId
   /** The newest protocol version that both speak. */
   readonly protocol: number
+  /**
+   * Of a member of our cluster that we do not know: where it is to be reached. It came while we were down or cut off, and
+   * may be the leader that could tell us. (Raft takes entries from whoever leads, thesis 4.1.)
+   */
+  readonly guestUrls: readonly string[] | undefined
 }
 
 /** Whom we know; asked only about well-formed ids. */
@@ -57,7 +66,9 @@ export interface Membership {
 
 /** The headers with which `identity` asks to reach `to`. */
 export function greetingHeaders(identity: PeerIdentity, to: MemberId): Record<string, string> {
+  const urls = identity.peerUrls?.join(',') ?? ''
   return {
+    ...(urls === '' || urls.length > URLS_LENGTH_MAX ? {} : { [URLS_HEADER]: urls }),
     [HEADER.protocol]: `${PROTOCOL_OLDEST}-${PROTOCOL_NEWEST}`,
     [HEADER.cluster]: identity.clusterId,
     [HEADER.from]: identity.memberId,
@@ -114,7 +125,8 @@ export function checkGreeting(
   if (membership.isRemoved(from)) {
     return { status: 410, code: 'MUSTER_PEER_REMOVED', message: `member ${from} was removed from this cluster` }
   }
-  if (!membership.isMember(from)) {
+  const guestUrls = membership.isMember(from) ? undefined : parseUrls(text(URLS_HEADER))
+  if (guestUrls === undefined && !membership.isMember(from)) {
     return {
       status: 403,
       code: 'MUSTER_PEER_UNKNOWN',
@@ -139,7 +151,7 @@ export function checkGreeting(
       `${text(HEADER.election)} ms`,
     )
   }
-  return { from, protocol }
+  return { from, protocol, guestUrls }
 }
 
 /** The dialler's side: checks that the one who consents is the member that we meant. Undefined when it is. */
@@ -206,6 +218,13 @@ function parseId(text: string): MemberId | undefined {
   } catch {
     return undefined
   }
+}
+
+function parseUrls(header: string | undefined): readonly string[] | undefined {
+  if (header === undefined || header.length > URLS_LENGTH_MAX) return undefined
+  const urls = header.split(',')
+  const isEach = urls.every((url) => /^https?:\/\/[^/?#@\s]+$/.test(url) && URL.canParse(url))
+  return isEach ? urls : undefined
 }
 
 function bad(header: string, found: string | undefined): Refusal {

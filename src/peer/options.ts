@@ -18,6 +18,8 @@ export interface PeerIdentity {
   /** Cluster-scoped settings: all members must have the same. Milliseconds. */
   readonly heartbeatMs: number
   readonly electionMs: number
+  /** Where we are to be reached: for members that do not know us yet. Without it they refuse us. */
+  readonly peerUrls?: readonly string[]
 }
 
 /** Every bound of the peer layer. */
@@ -39,6 +41,8 @@ export interface PeerLimits {
   readonly settledMs: number
   /** A snapshot stream on which no byte moved for this long is aborted, milliseconds. */
   readonly snapshotIdleMs: number
+  /** Members of our cluster that we do not know yet and talk to all the same. Further ones are refused. */
+  readonly guestsMax: number
   /** Connections to one peer URL. Further ones are closed at once. */
   readonly connectionsMax: number
   /** Time for a stranger to send its request head, milliseconds. */
@@ -57,6 +61,7 @@ export const PEER_LIMITS: PeerLimits = {
   backoffMsMax: 2_000,
   settledMs: 1_000,
   snapshotIdleMs: 30_000,
+  guestsMax: 16,
   connectionsMax: 256,
   requestHeadMs: 5_000,
   closeMs: 500,

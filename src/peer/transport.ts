@@ -22,6 +22,8 @@ export class PeerTransport implements Transport {
   readonly #remotes = new Map<MemberId, Remote>()
   readonly #encoder = new FrameEncoder()
   readonly #touched: Remote[] = []
+  /** Remotes that nobody told us of: they came by themselves (`Greeting.guestUrls`). */
+  readonly #guests = new Set<MemberId>()
   /** Gives up the snapshot that is on its way to a remote. */
   readonly #snapshots = new Map<MemberId, () => void>()
   readonly #closings = new Set<Promise<void>>()
@@ -48,23 +50,37 @@ export class PeerTransport implements Transport {
   setRemotes(remotes: ReadonlyMap<MemberId, readonly string[]>): void {
     if (this.#isClosed) return
     for (const [id, remote] of this.#remotes) {
-      if (remotes.has(id)) continue
-      this.#remotes.delete(id)
-      this.#snapshots.get(id)?.()
-      this.#closeRemote(remote)
+      if (remotes.has(id)) this.#guests.delete(id)
+      else if (!this.#guests.has(id)) this.#forget(remote)
     }
-    this.counters.keepOnly(remotes)
+    this.counters.keepOnly(this.#guests.size === 0 ? remotes : new Set([...remotes.keys(), ...this.#guests]))
     this.#remotesChanged()
     for (const [id, urls] of remotes) {
       if (id === this.#options.identity.memberId || urls.length === 0) continue
       const known = this.#remotes.get(id)
-      if (known !== undefined) {
-        known.setUrls(urls)
-      } else {
-        const traffic = this.counters.of(id)
-        this.#remotes.set(id, new Remote(id, urls, this.#options, this.#log, traffic, this.counters.total))
-      }
+      if (known === undefined) this.#open(id, urls)
+      else known.setUrls(urls)
     }
+  }
+
+  /** A member that nobody told us of has opened a stream to us: we answer it at these URLs. False: there are too many such. */
+  welcome(id: MemberId, urls: readonly string[]): boolean {
+    if (this.#isClosed || this.#guests.size >= this.#options.limits.guestsMax) return false
+    if (this.#remotes.has(id)) return true
+    this.#guests.add(id)
+    this.#open(id, urls)
+    return true
+  }
+
+  /** Whether we talk to `id` only because it came by itself. */
+  isGuest(id: MemberId): boolean {
+    return this.#guests.has(id)
+  }
+
+  /** Its stream to us has ended: one that nobody told us of meanwhile is forgotten. */
+  leftBy(id: MemberId): void {
+    const remote = this.#remotes.get(id)
+    if (this.#guests.delete(id) && remote !== undefined) this.#forget(remote)
   }
 
   sendSnapshot(to: MemberId, message: Message): void {
@@ -113,6 +129,17 @@ export class PeerTransport implements Transport {
     for (const remote of this.#remotes.values()) this.#closeRemote(remote)
     this.#remotes.clear()
     await Promise.all(this.#closings)
+  }
+
+  #open(id: MemberId, urls: readonly string[]): void {
+    const traffic = this.counters.of(id)
+    this.#remotes.set(id, new Remote(id, urls, this.#options, this.#log, traffic, this.counters.total))
+  }
+
+  #forget(remote: Remote): void {
+    this.#remotes.delete(remote.id)
+    this.#snapshots.get(remote.id)?.()
+    this.#closeRemote(remote)
   }
 
   #closeRemote(remote: Remote): void {

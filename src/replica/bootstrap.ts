@@ -35,6 +35,11 @@ export function initialMemberId(peerUrls: readonly string[], token: string): Mem
   return memberId(firstEightBytes([...[...peerUrls].sort(), token]))
 }
 
+/** Id of a member that is added at run time: from its sorted peer URLs and the time, whole seconds since 1970 of `wallMs`. */
+export function addedMemberId(peerUrls: readonly string[], wallMs: number): MemberId {
+  return memberId(firstEightBytes([...[...peerUrls].sort(), String(Math.floor(wallMs / 1000))]))
+}
+
 /** Id of a cluster: from the ids of its initial members in ascending order. */
 export function clusterId(ids: readonly MemberId[]): string {
   const bytes = [...ids].sort(compareMemberIds).map((id) => Buffer.from(id.padStart(16, '0'), 'hex'))

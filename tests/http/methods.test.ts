@@ -10,8 +10,8 @@ const PATHS: Readonly<Record<string, readonly string[]>> = {
   '/health': ['GET'],
   '/v2/keys/k': ['GET', 'HEAD', 'PUT', 'POST', 'DELETE'],
   '/v2/machines': ['GET', 'HEAD'],
-  '/v2/members': ['GET'],
-  '/v2/members/leader': ['GET'],
+  '/v2/members': ['GET', 'POST', 'PUT', 'DELETE'],
+  '/v2/members/leader': ['GET', 'POST', 'PUT', 'DELETE'],
   '/v2/stats/self': ['GET'],
   '/debug/vars': ['GET'],
   '/config/local/log': ['PUT'],
@@ -45,7 +45,7 @@ test.each(['application/x-www-form-urlencoded', 'application/json', 'no media ty
   async (type) => {
     for (const [path, status] of [
       ['/version', 405],
-      ['/v2/members', 405],
+      ['/v2/machines', 405],
       ['/nowhere', 404],
     ] as const) {
       for (const method of ['PUT', 'POST', 'QUERY', 'DELETE', 'PATCH']) {

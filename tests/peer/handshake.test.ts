@@ -96,7 +96,7 @@ describe('greeting', () => {
 })
 
 describe('consent', () => {
-  const consent = consentHeaders(bob, { from: a, protocol: 1 })
+  const consent = consentHeaders(bob, { from: a, protocol: 1, guestUrls: undefined })
 
   test('the member that we meant is believed', () => {
     expect(checkConsent(consent, alice, b)).toBeUndefined()

@@ -15,6 +15,7 @@ import type {
 import type { Command } from '../../src/store/command.ts'
 import type { StoreOptions } from '../../src/store/options.ts'
 import { StateMachine } from '../../src/store/state-machine.ts'
+import { FakeMemberChanges } from './fake-member-changes.ts'
 
 /** 21 November 2026, 17:25:00.5 UTC: all that tests show of wall time. */
 export const WALL_MS = Date.UTC(2026, 10, 21, 17, 25, 0, 500)
@@ -39,6 +40,7 @@ export class FakeMember implements MemberPort {
   peers: readonly PeerTraffic[] = []
   raft: RaftView = { vote: MEMBER_ID, lastIndex: 3, progress: [] }
   leaderChanges = 1
+  readonly memberChanges = new FakeMemberChanges()
   readonly held: (() => void)[] = []
   #raftIndex = 3
 

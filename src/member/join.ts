@@ -1,0 +1,139 @@
+/**
+ * Joining a cluster that others run, and noticing that a cluster runs already.
+ *
+ * Owns: whom to ask, what must agree before this member joins, the sentences (etcd's where it has them), and the state that a
+ * joining member begins with: none, in the shape of a learner that knows where the others are. Source: API page, 13.1 and 13.4.
+ */
+import type { Config, Endpoint } from '../config/config.ts'
+import { fetchListing, type Listing } from '../peer/listing.ts'
+import type { ListedMember, PeerTls } from '../peer/options.ts'
+import type { MemberId } from '../raft/types.ts'
+import type { RaftState } from '../replica/raft-rows.ts'
+import type { StoreOptions } from '../store/options.ts'
+import { StateMachine } from '../store/state-machine.ts'
+import { MemberError } from './member-error.ts'
+
+/** What a member starts from that has no data yet. */
+export interface FirstState {
+  readonly raft: RaftState
+  readonly store: StateMachine
+}
+
+/** How long a member of a cluster that is to be joined may take to say who is in it, milliseconds. */
+const JOIN_MS_MAX = 5000
+/** The same where the answer is a precaution: in a new cluster most often nobody is there to answer. */
+const PROBE_MS_MAX = 1000
+
+/**
+ * Asks the others of `--initial-cluster` who is in the cluster, and takes this member's place in it.
+ *
+ * @throws MemberError MUSTER_JOIN_FAILED: nobody answered, or the answer does not fit the options; MUSTER_ALREADY_BOOTSTRAPPED.
+ */
+export async function joinState(config: Config, options: StoreOptions, tls: PeerTls | undefined): Promise<FirstState> {
+  const listing = await firstAnswer(otherUrls(config), tls)
+  const self = ownEntry(config, listing)
+  checkUnstarted(self)
+  const { clusterId, members } = listing
+  const store = new StateMachine(options)
+  store.found(
+    members.map(({ id, name, peerURLs, clientURLs }) => ({
+      kind: 'putMember',
+      id,
+      peerUrls: peerURLs,
+      name,
+      clientUrls: clientURLs,
+    })),
+  )
+  const voters = members.filter(({ id }) => id !== self.id).map(({ id }) => id)
+  const membership = { voters, learners: [self.id] }
+  const raft: RaftState = {
+    identity: { clusterId, memberId: self.id },
+    hardState: { term: 0, vote: undefined, commitIndex: 0 },
+    logStart: { index: 0, term: 0, stampMs: 0, membership },
+    membership,
+    entries: [],
+    pageStarts: [],
+  }
+  return { raft, store }
+}
+
+/**
+ * A member of a new cluster has no data: either it starts for the first time, or its data were lost, and then it must not
+ * vote as if it had never voted. Another member that runs knows which.
+ *
+ * @throws MemberError MUSTER_ALREADY_BOOTSTRAPPED.
+ */
+export async function checkFirstStart(config: Config, id: MemberId, tls: PeerTls | undefined): Promise<void> {
+  const asked = otherUrls(config).map((url) => fetchListing(url, tls, PROBE_MS_MAX).catch(() => undefined))
+  for (const listing of await Promise.all(asked)) {
+    const self = listing?.members.find((member) => member.id === id)
+    if (self !== undefined) checkUnstarted(self)
+  }
+}
+
+/** Client URLs are what a member makes known when it serves for the first time. */
+function checkUnstarted({ id, clientURLs }: ListedMember): void {
+  if (clientURLs.length === 0) return
+  throw new MemberError(
+    'MUSTER_ALREADY_BOOTSTRAPPED',
+    `member ${id} has already been bootstrapped: its data directory is empty now, so remove it from the cluster and add it again`,
+  )
+}
+
+function otherUrls({ initialCluster, name }: Config): readonly string[] {
+  const others = initialCluster.filter((member) => member.name !== name)
+  return others.flatMap(({ peerUrls }) => peerUrls.map((url) => url.href))
+}
+
+async function firstAnswer(urls: readonly string[], tls: PeerTls | undefined): Promise<Listing> {
+  const failures: unknown[] = []
+  for (const url of urls) {
+    try {
+      return await fetchListing(url, tls, JOIN_MS_MAX)
+    } catch (error) {
+      failures.push(error)
+    }
+  }
+  throw new MemberError(
+    'MUSTER_JOIN_FAILED',
+    'cannot fetch cluster info from peer urls: could not retrieve cluster information from the given URLs',
+    { cause: new AggregateError(failures) },
+  )
+}
+
+/** This member in the list, which must be that of the options. Names are not compared: a member that never ran has none. */
+function ownEntry({ initialCluster, name }: Config, listing: Listing): ListedMember {
+  const { members } = listing
+  if (members.length !== initialCluster.length) throw invalid(listing, 'member count is unequal')
+  let self: ListedMember | undefined
+  for (const member of members) {
+    const match = initialCluster.find(({ peerUrls }) => sameUrls(peerUrls, member.peerURLs))
+    if (match === undefined) {
+      const urls = `[${member.peerURLs.join(' ')}]`
+      const reason = 'last resolver error (no member of --initial-cluster has these URLs)'
+      throw invalid(listing, `PeerURLs: no match found for existing member (${member.id}, ${urls}), ${reason}`)
+    }
+    if (match.name === name) self = member
+  }
+  if (self === undefined) throw invalid(listing, `no member of the cluster has the URLs of "${name}"`)
+  return self
+}
+
+function sameUrls(wanted: readonly Endpoint[], found: readonly string[]): boolean {
+  const left = wanted.map(({ href }) => comparable(href)).sort()
+  return left.join() === found.map(comparable).sort().join()
+}
+
+/** As the options are compared (`config/bootstrap.ts`): as written, but for `localhost`. */
+function comparable(href: string): string {
+  return href.toLowerCase().replace('://localhost:', '://127.0.0.1:')
+}
+
+function invalid({ clusterId, members }: Listing, reason: string): MemberError {
+  const listed = members.map(({ id, name, peerURLs, clientURLs }) => {
+    const urls = `PeerURLs:[${peerURLs.join(' ')}]`
+    return `&{ID:${id} RaftAttributes:{${urls}} Attributes:{Name:${name} ClientURLs:[${clientURLs.join(' ')}]}}`
+  })
+  const cluster = `{ClusterID:${clusterId} Members:[${listed.join(' ')}] RemovedMemberIDs:[]}`
+  return new MemberError('MUSTER_JOIN_FAILED', `error validating peerURLs ${cluster}: ${reason}`)
+}
