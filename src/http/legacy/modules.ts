@@ -8,6 +8,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { ErrorCode } from '../../api.ts'
 import { cleanPath } from '../../store/path.ts'
 import type { Cors, HeaderPairs } from '../cors.ts'
+import type { Guard } from '../guard.ts'
 import { BodyBudget, readBody } from '../keys/body.ts'
 import { exceededKeyLimit } from '../keys/key-limits.ts'
 import { sendError, sendFailure, sendOverloaded, sendRefusal } from '../keys/reply.ts'
@@ -26,6 +27,7 @@ const FORM_BYTES_MAX = 1024 * 1024
 export interface ModuleRoutesOptions {
   readonly member: MemberPort
   readonly cors: Cors
+  readonly guard: Guard
   readonly limits: HttpLimits
   /** Aborted when the member stops. */
   readonly closing: AbortSignal
@@ -97,7 +99,7 @@ function acquire(locks: Locks, { directory, form, gone }: Call, value: string): 
 function module(
   app: FastifyInstance,
   prefix: string,
-  { member, cors, limits, closing }: ModuleRoutesOptions,
+  { member, cors, guard, limits, closing }: ModuleRoutesOptions,
   methods: Readonly<Record<string, Serve>>,
 ): void {
   const budget = new BodyBudget(limits.bodiesBytesMax)
@@ -122,12 +124,25 @@ function module(
       sendOverloaded(response, member, pairs, limit)
       return
     }
-    readForm(request, target.query, budget, (form) => {
-      const client = new AbortController()
-      response.on('close', () => client.abort())
-      const answer = serve({ directory, form, gone: AbortSignal.any([client.signal, closing]) })
-      if ('code' in answer) sendError(response, member, pairs, answer.code, answer.cause, 0)
-      else void answer.then((done) => sendAnswer(response, member, pairs, done))
+    const go = (): void => {
+      readForm(request, target.query, budget, (form) => {
+        const client = new AbortController()
+        response.on('close', () => client.abort())
+        const answer = serve({ directory, form, gone: AbortSignal.any([client.signal, closing]) })
+        if ('code' in answer) sendError(response, member, pairs, answer.code, answer.cause, 0)
+        else void answer.then((done) => sendAnswer(response, member, pairs, done))
+      })
+    }
+    if (!guard.enabled) {
+      go()
+      return
+    }
+    // A lock is keys like others: whoever may not write them may not take it.
+    const question = { key: directory, write: request.method !== 'GET', recursive: false }
+    guard.judgeKey(request.raw, question, (verdict) => {
+      if (verdict === 'granted') go()
+      else if (verdict === 'busy') sendOverloaded(response, member, pairs, 'passwordsWaitingMax')
+      else sendError(response, member, pairs, ErrorCode.unauthorized, 'Insufficient credentials', 0)
     })
   })
 }
