@@ -15,13 +15,18 @@ if (major < 24) {
 
 const { Command } = await import('commander')
 const { packageVersion } = await import('../src/config/version.ts')
+const { addExport } = await import('./muster/export.ts')
 const { addHealthcheck } = await import('./muster/healthcheck.ts')
+const { addImport } = await import('./muster/import.ts')
 
 const program = new Command('muster')
   .description('The tool beside musterd.')
+  .showHelpAfterError('(muster COMMAND --help says more)')
   .version(`muster ${packageVersion()}`, '--version', 'print the version')
   .exitOverride((reason) => process.exit(reason.exitCode === 0 ? 0 : 2))
 
 addHealthcheck(program)
+addImport(program)
+addExport(program)
 
 await program.parseAsync()

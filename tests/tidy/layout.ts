@@ -141,6 +141,14 @@ export const IMPORT_ROWS: readonly ImportRow[] = [
     says: 'client/ imports api.ts and nothing else of ours',
   },
   {
+    folder: 'src/transfer/',
+    values: ['src/client/', 'src/api.ts'],
+    types: [],
+    node: 'any',
+    packages: [],
+    says: 'transfer/ imports client/ and api.ts, never the server',
+  },
+  {
     folder: 'src/sidecar/',
     values: ['src/client/', 'src/api.ts'],
     types: [],
@@ -174,11 +182,11 @@ export const IMPORT_ROWS: readonly ImportRow[] = [
   },
   {
     folder: 'bin/',
-    values: ['src/config/', 'src/log.ts', 'src/musterd.ts', 'src/client/', 'src/sidecar/'],
+    values: ['src/config/', 'src/log.ts', 'src/musterd.ts', 'src/client/', 'src/transfer/', 'src/sidecar/'],
     types: [],
     node: 'any',
     packages: ['commander'],
-    says: 'bin/ imports config/, log.ts, musterd.ts, client/ and sidecar/',
+    says: 'bin/ imports config/, log.ts, musterd.ts, client/, transfer/ and sidecar/',
   },
 ]
 

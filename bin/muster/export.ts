@@ -1,0 +1,96 @@
+/**
+ * `muster export`: writes the keys of a cluster as JSON lines.
+ *
+ * Owns: its words, the file that is there only when it is whole, exit status. Leaves to others: the work (`src/transfer/`).
+ */
+import { createWriteStream } from 'node:fs'
+import { rename, rm } from 'node:fs/promises'
+import process from 'node:process'
+import { finished } from 'node:stream/promises'
+import type { Command } from 'commander'
+import { MusterClient } from '../../src/client/client.ts'
+import { exportTree } from '../../src/transfer/export.ts'
+import { HiddenPlaces, WELL_KNOWN } from '../../src/transfer/hidden.ts'
+import { LiveTree, listsHidden } from '../../src/transfer/live-tree.ts'
+import { Patience } from '../../src/transfer/patience.ts'
+import { newCounts } from '../../src/transfer/progress.ts'
+import { PathMap } from '../../src/transfer/tree.ts'
+import { addConnectionOptions, type ConnectionWords, connectionOf, keyPath, wholeNumber } from './connection.ts'
+import { Display, group } from './display.ts'
+import { EXIT, EXIT_HELP, fail, interruptible } from './exit.ts'
+
+interface ExportWords extends ConnectionWords {
+  readonly prefix: string
+  readonly hidden: readonly string[]
+  readonly output?: string
+  readonly patience: number
+  readonly json?: boolean
+}
+
+const HELP = `
+One line a node (path, dir, value, ttl), after a line that says what follows and before one with their number
+and digest, so that a file that was cut is noticed. It is the tree at one moment. Hidden keys: see muster import --help.
+
+Examples:
+  muster export -o backup.jsonl
+  muster export --endpoints http://10.0.0.1:2379 --prefix /services | gzip >services.jsonl.gz
+${EXIT_HELP}`
+
+/** Adds the command. */
+export function addExport(program: Command): void {
+  const command = program
+    .command('export')
+    .description('write the keys of an etcd or muster as JSON lines')
+    .option('--endpoints <URLS>', 'client URLs; else MUSTER_ENDPOINTS or ETCDCTL_ENDPOINTS, else http://127.0.0.1:2379')
+    .option('--prefix <PATH>', 'only this directory or key', keyPath, '/')
+    .option('--hidden <PATH>', 'a hidden place of an etcd; may be repeated', collect, [])
+    .option('-o, --output <FILE>', 'where to write; standard output otherwise')
+    .option('--patience <SECONDS>', 'how long a server that does not answer is waited for', wholeNumber(0, 86_400), 30)
+    .option('--json', 'progress and outcome as JSON lines; only with --output')
+  addConnectionOptions(command, '')
+    .addHelpText('after', HELP)
+    .action(async (words: ExportWords) => {
+      if (words.json === true && words.output === undefined) command.error('error: --json needs --output')
+      process.exitCode = await run(words)
+    })
+}
+
+function collect(path: string, before: readonly string[]): readonly string[] {
+  return [...before, keyPath(path)]
+}
+
+async function run(words: ExportWords): Promise<number> {
+  const { prefix, output } = words
+  const counts = newCounts()
+  const display = new Display(counts, words.json === true)
+  const { signal, end } = interruptible(display, undefined, false)
+  const unfinished = output === undefined ? undefined : `${output}.part`
+  let client: MusterClient | undefined
+  try {
+    client = new MusterClient(connectionOf(words))
+    await client.position({ signal })
+    const hidden = await listsHidden(client, { signal })
+    const patience = new Patience('source', words.patience * 1000, signal, (error) =>
+      display.note('waiting', error.message),
+    )
+    const places = new HiddenPlaces([...WELL_KNOWN, ...words.hidden], prefix)
+    const paths = new PathMap(prefix, prefix)
+    const source = new LiveTree({ client, paths, side: 'source', listsHidden: hidden, hidden: places, patience })
+    const out = unfinished === undefined ? process.stdout : createWriteStream(unfinished, { mode: 0o600 })
+    const written = await exportTree({ source, prefix, hidden, out, report: display, counts, signal })
+    if (unfinished !== undefined && output !== undefined) {
+      out.end()
+      await finished(out)
+      await rename(unfinished, output)
+      display.result(written, [`${output}: ${group(written.nodes)} nodes at index ${written.index}`])
+    }
+    return EXIT.done
+  } catch (error) {
+    if (unfinished !== undefined) await rm(unfinished, { force: true })
+    return fail(display, error, signal, 'Nothing was written that could be taken for whole.')
+  } finally {
+    end()
+    display.end()
+    await client?.close()
+  }
+}

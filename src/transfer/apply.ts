@@ -1,0 +1,159 @@
+/**
+ * Carries the source's changes over, in order.
+ *
+ * Owns: what each event means for the target, which of them may go side by side, what may be removed. Leaves to others: single
+ * writes (target), reading events (feed).
+ */
+import type { EventJson } from '../client/node.ts'
+import type { QueuedEvent } from './event-queue.ts'
+import { printOfNode, printOfPath } from './fingerprint.ts'
+import { Lanes } from './lanes.ts'
+import { Mark, type NodeTable } from './node-table.ts'
+import type { Counts } from './progress.ts'
+import type { Target } from './target.ts'
+import type { PathMap, TreeNode } from './tree.ts'
+import type { TtlKeeper } from './ttl-keeper.ts'
+
+export interface ApplyOptions {
+  readonly target: Target
+  readonly paths: PathMap
+  readonly table: NodeTable
+  /** A removed directory goes with all that is in it, whoever wrote that. Otherwise only what this run wrote. */
+  readonly mirror: boolean
+  readonly concurrency: number
+  readonly counts: Counts
+  readonly ttls: TtlKeeper
+}
+
+/** Keys that are written side by side. The last change of each is enough: its state is what counts. */
+const GATHERED_MAX = 256
+
+/** Changes of keys that do not depend on each other. */
+type Gathered = Map<string, QueuedEvent>
+
+/** Carries events over. @throws as `Target.put`. */
+export async function applyEvents(events: readonly QueuedEvent[], options: ApplyOptions): Promise<void> {
+  const { paths, counts } = options
+  let gathered: Gathered = new Map()
+  const flush = async (): Promise<void> => {
+    const lanes = new Lanes(options.concurrency)
+    try {
+      for (const [path, queued] of gathered) await lanes.add(() => applyToKey(path, queued, options))
+      await lanes.drain()
+    } finally {
+      await lanes.settle()
+      gathered = new Map()
+    }
+  }
+  for (const queued of events) {
+    const path = paths.toTarget(queued.event.node.key ?? '/')
+    counts.events += 1
+    if (path === undefined || path === '/') continue
+    if (isDirectory(queued.event)) {
+      await flush()
+      await applyToDirectory(path, queued, options)
+      continue
+    }
+    if (gathered.size >= GATHERED_MAX || hasAncestor(gathered, path)) await flush()
+    gathered.set(path, queued)
+  }
+  await flush()
+}
+
+async function applyToKey(path: string, queued: QueuedEvent, options: ApplyOptions): Promise<void> {
+  const { target, ttls } = options
+  const node = nodeOf(path, queued)
+  if (isRemoval(queued.event)) {
+    ttls.forget(path)
+    forget(path, options)
+    await target.remove(path, { dir: false })
+    return
+  }
+  note(node, options)
+  // Due already: its end is the next that is heard of it.
+  if (node.ttlSeconds !== undefined && node.ttlSeconds <= 0) return
+  await target.put(node)
+}
+
+async function applyToDirectory(path: string, queued: QueuedEvent, options: ApplyOptions): Promise<void> {
+  const { target, ttls, mirror } = options
+  if (!isRemoval(queued.event)) {
+    const node = nodeOf(path, queued)
+    note(node, options)
+    await target.put(node)
+    return
+  }
+  ttls.forget(path)
+  if (mirror) {
+    await target.remove(path, { dir: true, recursive: true })
+    return
+  }
+  await removeOurs(path, options)
+}
+
+/** Removes what this run wrote below a directory, and each directory that is empty then. */
+async function removeOurs(top: string, options: ApplyOptions): Promise<void> {
+  const { target, concurrency, ttls, table } = options
+  const listing = await target.list(top)
+  if (listing === undefined) return
+  const lanes = new Lanes(concurrency)
+  const directories: string[] = []
+  try {
+    for await (const batch of listing.nodes) {
+      for (const { path, dir } of batch) {
+        const slot = table.find(printOfPath(path))
+        if (slot < 0 || !table.has(slot, Mark.imported)) continue
+        table.unmark(slot, Mark.imported)
+        ttls.forget(path)
+        if (dir) directories.push(path)
+        else await lanes.add(() => target.remove(path, { dir: false }))
+      }
+    }
+    await lanes.drain()
+  } finally {
+    await lanes.settle()
+  }
+  for (const path of directories.reverse()) await target.remove(path, { dir: true })
+}
+
+function note(node: TreeNode, { table, ttls }: ApplyOptions): void {
+  table.mark(table.put(printOfPath(node.path), printOfNode(node)), Mark.imported)
+  // Directories on the way to it come to be without an event of their own.
+  for (let at = node.path.lastIndexOf('/'); at > 0; at = node.path.lastIndexOf('/', at - 1)) {
+    const path = node.path.slice(0, at)
+    const print = printOfPath(path)
+    if (table.find(print) >= 0) break
+    table.mark(table.put(print, printOfNode({ path, dir: true, value: '', ttlSeconds: undefined })), Mark.imported)
+  }
+  if (node.ttlSeconds === undefined) ttls.forget(node.path)
+  else ttls.track(node.path, node.ttlSeconds)
+}
+
+function forget(path: string, { table }: ApplyOptions): void {
+  const slot = table.find(printOfPath(path))
+  if (slot >= 0) table.unmark(slot, Mark.imported)
+}
+
+function nodeOf(path: string, { event, arrivedMs }: QueuedEvent): TreeNode {
+  const { value = '', expiration, ttl = 0 } = event.node
+  const dir = isDirectory(event)
+  const sinceS = Math.floor((performance.now() - arrivedMs) / 1000)
+  const ttlSeconds = expiration === undefined ? undefined : ttl <= 0 ? ttl : Math.max(1, ttl - sinceS)
+  return { path, dir, value: dir ? '' : value, ttlSeconds }
+}
+
+function isRemoval({ action }: EventJson): boolean {
+  return action === 'delete' || action === 'compareAndDelete' || action === 'expire'
+}
+
+/** etcd 2.3 leaves `dir` out when a directory expires; the node before has it. */
+function isDirectory({ action, node, prevNode }: EventJson): boolean {
+  return node.dir === true || (action === 'expire' && prevNode?.dir === true)
+}
+
+function hasAncestor(gathered: Gathered, path: string): boolean {
+  for (let at = path.lastIndexOf('/'); at > 0; at = path.lastIndexOf('/', at - 1)) {
+    if (gathered.has(path.slice(0, at))) return true
+  }
+  return false
+}

@@ -1,0 +1,60 @@
+/**
+ * Brings the keys of an export into a cluster.
+ *
+ * Owns: the order: check the whole file, copy, compare. Leaves to others: each of those (file-tree, copy, verify).
+ */
+import type { MusterClient } from '../client/client.ts'
+import { copyTree } from './copy.ts'
+import { checkExport, FileTree } from './file-tree.ts'
+import { HiddenPlaces } from './hidden.ts'
+import type { ImportResult } from './import.ts'
+import { LiveTree } from './live-tree.ts'
+import { NodeTable } from './node-table.ts'
+import { Patience } from './patience.ts'
+import type { Counts, Report } from './progress.ts'
+import { Target } from './target.ts'
+import { PathMap } from './tree.ts'
+import { verifyTrees } from './verify.ts'
+
+export interface FileImportOptions {
+  readonly file: string
+  readonly target: MusterClient
+  readonly targetListsHidden: boolean
+  /** The subtree of the file that is wanted; undefined: all of it. */
+  readonly prefix: string | undefined
+  /** Where it goes; undefined: where it was. */
+  readonly toPrefix: string | undefined
+  readonly mirror: boolean
+  readonly concurrency: number
+  readonly patienceMs: number
+  readonly report: Report
+  readonly counts: Counts
+  /** Called once the file is found whole. */
+  readonly onChecked: (nodes: number) => void
+  readonly signal: AbortSignal
+}
+
+/** @throws TransferError when the file is not whole (nothing was written then) or the target is gone; ClientError. */
+export async function importFile(options: FileImportOptions): Promise<ImportResult> {
+  const { file, report, counts, signal, mirror, concurrency, targetListsHidden: listsHidden } = options
+  report.phase('looking')
+  await options.target.position({ signal })
+  const places = new HiddenPlaces([], '/')
+  const { header, nodes } = await checkExport(file, (path) => places.see(path))
+  options.onChecked(nodes)
+  const from = options.prefix ?? header.prefix
+  const paths = new PathMap(from, options.toPrefix ?? from)
+  const patience = new Patience('target', options.patienceMs, signal, (error) =>
+    report.note('waiting', `the target: ${error.message}`),
+  )
+  const target = new Target(options.target, patience, listsHidden)
+  const source = new FileTree(file, header, paths)
+  const hidden = new HiddenPlaces(places.all, from)
+  const targetTree = new LiveTree({ client: options.target, paths, side: 'target', listsHidden, hidden, patience })
+  const table = new NodeTable()
+  report.phase('copying')
+  await copyTree({ source, targetTree, target, table, mirror, concurrency, counts, ttls: undefined, signal })
+  report.phase('verifying')
+  const verdict = await verifyTrees({ source, targetTree, table, mirror, peek: undefined, counts, signal })
+  return { verdict, refused: target.refused, refusedCount: target.refusedCount }
+}

@@ -1,0 +1,324 @@
+/**
+ * Copies the keys of a running cluster, and follows its changes until it is time to leave it.
+ *
+ * Owns: the order of things: know where the source stands, copy, follow, compare; beginning anew when changes were lost;
+ * the end. Leaves to others: each of those (copy, feed, apply, verify).
+ */
+import type { MusterClient } from '../client/client.ts'
+import { ApiError, ClientError } from '../client/errors.ts'
+import type { EventJson } from '../client/node.ts'
+import { applyEvents } from './apply.ts'
+import { type CopyResult, copyTree } from './copy.ts'
+import { EventQueue } from './event-queue.ts'
+import { Feed } from './feed.ts'
+import { HiddenPlaces, WELL_KNOWN } from './hidden.ts'
+import { LiveTree } from './live-tree.ts'
+import { NodeTable } from './node-table.ts'
+import { Patience } from './patience.ts'
+import { type Counts, newCounts, type Report } from './progress.ts'
+import type { Steering } from './steering.ts'
+import { type Refusal, Target } from './target.ts'
+import type { PathMap, TreeNode } from './tree.ts'
+import { TtlKeeper } from './ttl-keeper.ts'
+import { type Verdict, verifyTrees } from './verify.ts'
+
+/** A listing that is cut is read again so often. */
+const PASSES_MAX = 10
+/** Comparisons, with a pass between them, until a difference counts. */
+const VERDICTS_MAX = 2
+/** For how long the source's history is searched for hidden keys before copying begins. Milliseconds. */
+const HISTORY_MS_MAX = 15_000
+/** Longest wait for a change before the end is considered again. Milliseconds. */
+const LOOK_MS = 100
+
+export interface ImportOptions {
+  readonly source: MusterClient
+  readonly target: MusterClient
+  readonly paths: PathMap
+  /** Whether one listing of that side shows hidden keys (`listsHidden`). */
+  readonly sourceListsHidden: boolean
+  readonly targetListsHidden: boolean
+  /** Hidden places that the user names, as paths of the source. */
+  readonly hiddenPaths: readonly string[]
+  readonly mirror: boolean
+  readonly concurrency: number
+  /** For how long a server that does not answer is waited for. Milliseconds. */
+  readonly patienceMs: number
+  /** How long nothing must have changed to count as quiet. Milliseconds. */
+  readonly quietMs: number
+  readonly steering: Steering
+  readonly report: Report
+  readonly counts?: Counts
+  /** Ends everything at once; `run` rejects with its reason. */
+  readonly signal: AbortSignal
+}
+
+export interface ImportResult {
+  readonly verdict: Verdict
+  readonly refused: readonly Refusal[]
+  readonly refusedCount: number
+}
+
+/** One import from a live cluster. */
+export class LiveImport {
+  readonly #options: ImportOptions
+  readonly #counts: Counts
+  readonly #table = new NodeTable()
+  readonly #ttls = new TtlKeeper()
+  readonly #hidden: HiddenPlaces
+  readonly #target: Target
+  readonly #sourcePatience: Patience
+  readonly #sourceTree: LiveTree
+  readonly #targetTree: LiveTree
+  /** Ends what runs beside: the feed, the keeper of TTLs. */
+  readonly #over = new AbortController()
+  #failure: { readonly error: unknown } | undefined
+  #hasNewPlaces = false
+  #lastChangeMs = performance.now()
+
+  constructor(options: ImportOptions) {
+    const { source, target, paths, report, patienceMs } = options
+    this.#options = options
+    this.#counts = options.counts ?? newCounts()
+    const signal = AbortSignal.any([options.signal, this.#over.signal])
+    const patience = (side: 'source' | 'target'): Patience =>
+      new Patience(side, patienceMs, signal, (error) => report.note('waiting', `the ${side}: ${error.message}`))
+    this.#sourcePatience = patience('source')
+    // A side that cannot list hidden keys decides for both, or the other's would look like something that is too much.
+    const listsHidden = options.sourceListsHidden && options.targetListsHidden
+    this.#target = new Target(target, patience('target'), listsHidden)
+    this.#hidden = new HiddenPlaces([...WELL_KNOWN, ...options.hiddenPaths], paths.from)
+    const tree = { paths, listsHidden, hidden: this.#hidden }
+    this.#sourceTree = new LiveTree({ ...tree, client: source, side: 'source', patience: this.#sourcePatience })
+    this.#targetTree = new LiveTree({ ...tree, client: target, side: 'target', patience: this.#target.patience })
+  }
+
+  /** Hidden places known so far, as paths of the source. */
+  get hiddenPlaces(): readonly string[] {
+    return this.#hidden.all
+  }
+
+  /**
+   * Copies, follows as long as `steering` wishes, compares.
+   * @throws TransferError when a side is gone; ClientError that waiting will not mend; the signal's reason.
+   */
+  async run(): Promise<ImportResult> {
+    const { source, target, signal, report } = this.#options
+    report.phase('looking')
+    // Without patience: a wrong address should be told at once.
+    await Promise.all([source.position({ signal }), target.position({ signal })])
+    const keeping = this.#beside(this.#ttls.run(this.#keeperPort(), this.#over.signal))
+    try {
+      for (let isFirst = true; ; isFirst = false) {
+        const verdict = await this.#attempt(isFirst)
+        if (verdict !== undefined) return this.#result(verdict)
+      }
+    } finally {
+      this.#over.abort()
+      await keeping
+    }
+  }
+
+  /** Copies and follows until the end, or until changes were lost: undefined. */
+  async #attempt(isFirst: boolean): Promise<Verdict | undefined> {
+    const { report, signal } = this.#options
+    const ending = new AbortController()
+    const { feed, queue, feeding } = await this.#startFeed(isFirst, AbortSignal.any([signal, ending.signal]))
+    try {
+      report.phase('copying')
+      const copied = await this.#copy()
+      if (this.#ttls.missed > 0) {
+        report.note('ttl-bound', `${this.#ttls.missed} keys with a TTL are too many to be kept fresh between passes`)
+      }
+      report.phase('following')
+      return await this.#follow(feed, queue, copied)
+    } finally {
+      ending.abort()
+      await feeding
+    }
+  }
+
+  async #startFeed(
+    isFirst: boolean,
+    signal: AbortSignal,
+  ): Promise<{ feed: Feed; queue: EventQueue; feeding: Promise<void> }> {
+    const { source, paths } = this.#options
+    const { index } = await this.#sourcePatience.ask((asked) => source.position({ signal: asked }))
+    const searches = isFirst && !this.#options.sourceListsHidden
+    const begin = (fromIndex: number) => {
+      const queue = new EventQueue()
+      const feed = new Feed({
+        source,
+        path: paths.from,
+        fromIndex,
+        queue,
+        patience: this.#sourcePatience,
+        onEvent: (event) => this.#onEvent(event, searches && (event.node.modifiedIndex ?? 0) <= index),
+      })
+      return { feed, queue, feeding: this.#beside(feed.run(signal)) }
+    }
+    if (!searches) return begin(index + 1)
+    const searched = begin(await this.#oldestIndex())
+    const endMs = performance.now() + HISTORY_MS_MAX
+    while (searched.feed.nextIndex <= index && searched.queue.lost === undefined && performance.now() < endMs) {
+      this.#check()
+      await searched.queue.changed(LOOK_MS)
+      if (searched.queue.length > 0) await new Promise((done) => setImmediate(done))
+    }
+    if (searched.queue.lost === undefined) return searched
+    await searched.feeding
+    return begin(index + 1)
+  }
+
+  /** The oldest index that the source's history reaches back to. */
+  async #oldestIndex(): Promise<number> {
+    const { source, paths } = this.#options
+    try {
+      await source.poll(paths.from, { recursive: true, waitIndex: 1, pollMs: LOOK_MS, signal: this.#options.signal })
+      return 1
+    } catch (error) {
+      if (!(error instanceof ApiError) || error.code !== 401) throw error
+      return Number(/\[(\d+)\//.exec(error.reason)?.[1] ?? error.index)
+    }
+  }
+
+  async #copy(): Promise<CopyResult> {
+    const { mirror, concurrency, signal, report } = this.#options
+    for (let passes = 1; ; passes += 1) {
+      try {
+        this.#hasNewPlaces = false
+        return await copyTree({
+          source: this.#sourceTree,
+          targetTree: this.#targetTree,
+          target: this.#target,
+          table: this.#table,
+          mirror,
+          concurrency,
+          counts: this.#counts,
+          ttls: this.#ttls,
+          signal,
+        })
+      } catch (error) {
+        if (passes >= PASSES_MAX || !(error instanceof ClientError) || !error.retriable) throw error
+        report.note('waiting', error.message)
+      }
+    }
+  }
+
+  /** Carries changes over until the end, and compares. Undefined: changes were lost. */
+  async #follow(feed: Feed, queue: EventQueue, copied: CopyResult): Promise<Verdict | undefined> {
+    const { target, paths, steering } = { ...this.#options, target: this.#target }
+    const { mirror, concurrency, report } = this.#options
+    const options = { target, paths, table: this.#table, mirror, concurrency, counts: this.#counts, ttls: this.#ttls }
+    let goal: number | undefined
+    let saidQuiet = false
+    let verdicts = 0
+    let verifying: Promise<void> | undefined
+    let verdict: Verdict | undefined
+    let since = copied.index
+    for (;;) {
+      this.#check()
+      if (queue.lost !== undefined) {
+        report.note('resync', `${queue.lost}; comparing everything anew`)
+        await verifying
+        return undefined
+      }
+      const events = queue.take().filter(({ index }) => index > since)
+      this.#counts.behind = events.length + feed.behind
+      if (events.length > 0) await applyEvents(events, options)
+      if (this.#hasNewPlaces && verifying === undefined) since = Math.max(since, (await this.#copy()).index)
+      if (verdict !== undefined) {
+        if (verdict.equal || verdicts >= VERDICTS_MAX) return verdict
+        verdict = undefined
+        since = Math.max(since, (await this.#copy()).index)
+      }
+      if (queue.length === 0 && verifying === undefined) {
+        goal ??= steering.wish === 'now' ? await this.#position() : undefined
+        if (steering.wish === 'quiet' && !saidQuiet) {
+          saidQuiet = true
+          report.note('quiet', 'waiting until nothing changes at the source')
+        }
+        if (this.#mayEnd(feed, goal)) {
+          // muster tells no watcher of hidden keys, so their last changes come with a pass.
+          if (this.#target.listsHidden) since = Math.max(since, (await this.#copy()).index)
+          report.phase('verifying')
+          verdicts += 1
+          const comparing = this.#verify().then((found) => {
+            verdict = found
+            verifying = undefined
+          })
+          verifying = this.#beside(comparing)
+        }
+      }
+      await queue.changed(LOOK_MS)
+    }
+  }
+
+  #mayEnd(feed: Feed, goal: number | undefined): boolean {
+    const { steering, quietMs } = this.#options
+    if (goal !== undefined) return feed.nextIndex > goal
+    if (steering.wish !== 'quiet') return false
+    return feed.behind === 0 && performance.now() - this.#lastChangeMs >= quietMs
+  }
+
+  async #position(): Promise<number> {
+    const { source } = this.#options
+    return (await this.#sourcePatience.ask((signal) => source.position({ signal }))).index
+  }
+
+  #verify(): Promise<Verdict> {
+    const { target, mirror, signal } = this.#options
+    return verifyTrees({
+      source: this.#sourceTree,
+      targetTree: this.#targetTree,
+      table: this.#table,
+      mirror,
+      peek: {
+        source: (path) => this.#peekSource(path),
+        target: (path) => this.#target.patience.ask((asked) => target.peek(path, { signal: asked })),
+      },
+      counts: this.#counts,
+      signal,
+    })
+  }
+
+  async #peekSource(path: string): Promise<TreeNode | undefined> {
+    const { source, paths } = this.#options
+    const from = paths.toSource(path)
+    if (from === undefined) return undefined
+    const node = await this.#sourcePatience.ask((signal) => source.peek(from, { signal }))
+    return node === undefined ? undefined : { ...node, path }
+  }
+
+  #keeperPort() {
+    return {
+      lookUp: (path: string) => this.#peekSource(path),
+      refresh: async (node: TreeNode, ttlSeconds: number): Promise<void> => {
+        if (!(await this.#target.refresh(node, ttlSeconds))) await this.#target.put(node)
+      },
+    }
+  }
+
+  #onEvent(event: EventJson, isOld: boolean): void {
+    if (!isOld) this.#lastChangeMs = performance.now()
+    if (this.#options.sourceListsHidden || !this.#hidden.see(event.node.key ?? '/')) return
+    this.#hasNewPlaces = true
+    this.#options.report.note('hidden', `hidden keys at ${this.#hidden.all.at(-1)}, found in the history`)
+  }
+
+  /** Lets something run beside; its failure ends the import. */
+  #beside(work: Promise<void>): Promise<void> {
+    return work.catch((error: unknown) => {
+      this.#failure ??= { error }
+    })
+  }
+
+  #check(): void {
+    this.#options.signal.throwIfAborted()
+    if (this.#failure !== undefined) throw this.#failure.error
+  }
+
+  #result(verdict: Verdict): ImportResult {
+    return { verdict, refused: this.#target.refused, refusedCount: this.#target.refusedCount }
+  }
+}

@@ -1,0 +1,101 @@
+/**
+ * The tree of a running cluster.
+ *
+ * Owns: which requests together show a subtree with its hidden keys, under the paths of the target. Leaves to others: which
+ * hidden places there are (hidden), following changes (feed).
+ */
+import { ErrorCode } from '../api.ts'
+import type { CallOptions, Listing, MusterClient } from '../client/client.ts'
+import { ApiError } from '../client/errors.ts'
+import type { ListedNode } from '../client/listing.ts'
+import type { HiddenPlaces } from './hidden.ts'
+import type { Patience } from './patience.ts'
+import type { PathMap, Tree, TreeListing, TreeNode } from './tree.ts'
+
+/**
+ * Whether a server lists hidden keys to us: muster does, to root where users are on.
+ * @throws ClientError when nobody answers.
+ */
+export async function listsHidden(client: MusterClient, options: CallOptions = {}): Promise<boolean> {
+  try {
+    const { nodes } = await client.list('/', { ...options, hidden: true })
+    for await (const _ of nodes) break
+    return true
+  } catch (error) {
+    if (error instanceof ApiError && (error.status === 404 || error.status === 401 || error.status === 403))
+      return false
+    throw error
+  }
+}
+
+export interface LiveTreeOptions {
+  readonly client: MusterClient
+  readonly paths: PathMap
+  /** The side of `paths` on which this cluster is. */
+  readonly side: 'source' | 'target'
+  /** Whether one listing shows hidden keys too (`listsHidden`); otherwise each known place is listed by itself. */
+  readonly listsHidden: boolean
+  /** Known places, as paths of the source. */
+  readonly hidden: HiddenPlaces
+  readonly patience: Patience
+}
+
+/** Reads a subtree of a cluster. What is not there has no nodes. */
+export class LiveTree implements Tree {
+  readonly #options: LiveTreeOptions
+
+  constructor(options: LiveTreeOptions) {
+    this.#options = options
+  }
+
+  async list(signal?: AbortSignal): Promise<TreeListing> {
+    const { paths, side } = this.#options
+    const root = side === 'source' ? paths.from : paths.to
+    const first = await this.#open(root, signal)
+    if (first !== undefined) return { ...first, nodes: this.#all(first, signal) }
+    const { client, patience } = this.#options
+    const position = await patience.ask((asked) => client.position({ signal: signal ?? asked }))
+    return { ...position, nodes: this.#all(undefined, signal) }
+  }
+
+  async *#all(
+    first: Listing | undefined,
+    signal: AbortSignal | undefined,
+  ): AsyncGenerator<readonly TreeNode[], void, void> {
+    if (first !== undefined) yield* this.#rename(first.nodes)
+    if (this.#options.listsHidden) return
+    const { hidden, paths, side } = this.#options
+    for (const place of hidden.all) {
+      const path = side === 'source' ? place : paths.toTarget(place)
+      const listing = path === undefined ? undefined : await this.#open(path, signal)
+      if (listing !== undefined) yield* this.#rename(listing.nodes)
+    }
+  }
+
+  async #open(path: string, signal: AbortSignal | undefined): Promise<Listing | undefined> {
+    try {
+      const { client, listsHidden: hidden, patience } = this.#options
+      return await patience.ask((asked) => client.list(path, { hidden, signal: signal ?? asked }))
+    } catch (error) {
+      if (
+        error instanceof ApiError &&
+        (error.code === ErrorCode.keyNotFound || error.code === ErrorCode.notDirectory)
+      ) {
+        return undefined
+      }
+      throw error
+    }
+  }
+
+  async *#rename(batches: AsyncIterable<readonly ListedNode[]>): AsyncGenerator<readonly TreeNode[], void, void> {
+    const { paths, side } = this.#options
+    for await (const batch of batches) {
+      const nodes: TreeNode[] = []
+      for (const node of batch) {
+        const path = side === 'source' ? paths.toTarget(node.path) : node.path
+        if (path !== undefined && path !== '/') nodes.push(path === node.path ? node : { ...node, path })
+      }
+      if (nodes.length > 0) yield nodes
+    }
+  }
+}

@@ -1,0 +1,194 @@
+/**
+ * Whether the target holds what the source holds.
+ *
+ * Owns: counting and digesting both trees, naming what differs, looking again at what may only have been on its way. Changes
+ * nothing.
+ *
+ * Both trees are read once, one after the other, and once more for the names of what is missing. In between the source may
+ * change; so each path that differs is then compared by itself, a few times, while changes go on being carried over.
+ */
+import { setTimeout as wait } from 'node:timers/promises'
+import { printOfNode, printOfPath, TreeDigest } from './fingerprint.ts'
+import { Mark, type NodeTable } from './node-table.ts'
+import type { Counts } from './progress.ts'
+import type { Tree, TreeNode } from './tree.ts'
+
+/** Paths that are named and looked at again; of more, only the number is known. */
+export const DIFFERING_MAX = 1_000
+/** Looks at a path that differs, and the pause between them. */
+const LOOKS_MAX = 20
+const LOOK_PAUSE_MS = 250
+/** A node that falls due so soon may be gone on one side already. Seconds. */
+const NEARLY_DUE_S = 2
+
+export interface Difference {
+  readonly path: string
+  readonly kind: 'missing' | 'differs' | 'only at the target'
+}
+
+export interface Verdict {
+  readonly equal: boolean
+  /** Nodes of the source, and the digest over them and over the target's nodes of the same paths. */
+  readonly sourceNodes: number
+  readonly targetNodes: number
+  readonly sourceDigest: string
+  readonly targetDigest: string
+  /** The first of what differs. */
+  readonly differences: readonly Difference[]
+  readonly differenceCount: number
+  /** Paths that differed at first and were equal when looked at again: they were changing. */
+  readonly settled: number
+  /** Nodes that only the target has, and that this transfer did not write. */
+  readonly extras: number
+  /** Some of them. */
+  readonly extraPaths: readonly string[]
+}
+
+export interface VerifyOptions {
+  readonly source: Tree
+  readonly targetTree: Tree
+  readonly table: NodeTable
+  /** Nothing may be at the target that the source does not have. */
+  readonly mirror: boolean
+  /** One node on either side, by path of the target. Undefined: the source cannot be asked for one. */
+  readonly peek:
+    | undefined
+    | {
+        source(path: string): Promise<TreeNode | undefined>
+        target(path: string): Promise<TreeNode | undefined>
+      }
+  readonly counts: Counts
+  readonly signal: AbortSignal
+}
+
+const EXTRAS_NAMED_MAX = 5
+
+/** Compares both trees. @throws ClientError; TransferError; the signal's reason. */
+export async function verifyTrees(options: VerifyOptions): Promise<Verdict> {
+  const { table, peek } = options
+  table.unmarkAll(Mark.source | Mark.target)
+  const sourceDigest = await readSource(options)
+  const differences: Difference[] = []
+  const extraPaths: string[] = []
+  let differenceCount = 0
+  const differ = (path: string, kind: Difference['kind']): void => {
+    differenceCount += 1
+    if (differences.length < DIFFERING_MAX) differences.push({ path, kind })
+  }
+  const { digest: targetDigest, extras } = await readTarget(options, differ, extraPaths)
+  if (table.count(Mark.source, Mark.target) > 0) await nameMissing(options, differ)
+  const left =
+    peek === undefined || differenceCount > differences.length ? differences : await settle(options, peek, differences)
+  const settled = differences.length - left.length
+  return {
+    equal: left.length === 0,
+    sourceNodes: sourceDigest.nodes,
+    targetNodes: targetDigest.nodes,
+    sourceDigest: sourceDigest.toString(),
+    targetDigest: targetDigest.toString(),
+    differences: left,
+    differenceCount: differenceCount - settled,
+    settled,
+    extras,
+    extraPaths,
+  }
+}
+
+async function readSource({ source, table, counts, signal }: VerifyOptions): Promise<TreeDigest> {
+  const digest = new TreeDigest()
+  const { nodes } = await source.list(signal)
+  for await (const batch of nodes) {
+    signal.throwIfAborted()
+    for (const node of batch) {
+      if (isDue(node)) continue
+      const print = printOfNode(node)
+      digest.add(print)
+      table.mark(table.put(printOfPath(node.path), print), Mark.source)
+      counts.compared += 1
+    }
+  }
+  return digest
+}
+
+async function readTarget(
+  { targetTree, table, mirror, counts, signal }: VerifyOptions,
+  differ: (path: string, kind: Difference['kind']) => void,
+  extraPaths: string[],
+): Promise<{ readonly digest: TreeDigest; readonly extras: number }> {
+  const digest = new TreeDigest()
+  let extras = 0
+  const { nodes } = await targetTree.list(signal)
+  for await (const batch of nodes) {
+    signal.throwIfAborted()
+    for (const node of batch) {
+      const slot = table.find(printOfPath(node.path))
+      const print = printOfNode(node)
+      counts.compared += 1
+      if (slot >= 0 && table.has(slot, Mark.source)) {
+        table.mark(slot, Mark.target)
+        digest.add(print)
+        if (!table.hasContent(slot, print)) differ(node.path, 'differs')
+        continue
+      }
+      if (node.ttlSeconds !== undefined && node.ttlSeconds <= NEARLY_DUE_S) continue
+      if (mirror || (slot >= 0 && table.has(slot, Mark.imported))) {
+        digest.add(print)
+        differ(node.path, 'only at the target')
+        continue
+      }
+      extras += 1
+      if (extraPaths.length < EXTRAS_NAMED_MAX) extraPaths.push(node.path)
+    }
+  }
+  return { digest, extras }
+}
+
+async function nameMissing(
+  { source, table, signal }: VerifyOptions,
+  differ: (path: string, kind: Difference['kind']) => void,
+): Promise<void> {
+  const { nodes } = await source.list(signal)
+  for await (const batch of nodes) {
+    signal.throwIfAborted()
+    for (const node of batch) {
+      const slot = table.find(printOfPath(node.path))
+      const isMissing = slot >= 0 && table.has(slot, Mark.source) && !table.has(slot, Mark.target)
+      if (isMissing && !isNearlyDue(node)) differ(node.path, 'missing')
+    }
+  }
+}
+
+/** Looks at each path again until both sides agree on it, or patience is over. Returns those that still differ. */
+async function settle(
+  { signal }: VerifyOptions,
+  peek: NonNullable<VerifyOptions['peek']>,
+  differences: readonly Difference[],
+): Promise<readonly Difference[]> {
+  let left = differences
+  for (let looks = 0; left.length > 0 && looks < LOOKS_MAX; looks += 1) {
+    if (looks > 0) await wait(LOOK_PAUSE_MS, undefined, { signal })
+    const still: Difference[] = []
+    for (const difference of left) {
+      const [here, there] = await Promise.all([peek.source(difference.path), peek.target(difference.path)])
+      if (!isSame(here, there)) still.push(difference)
+    }
+    left = still
+  }
+  return left
+}
+
+function isSame(source: TreeNode | undefined, target: TreeNode | undefined): boolean {
+  if (source === undefined || target === undefined) {
+    const one = source ?? target
+    return one === undefined || isNearlyDue(one)
+  }
+  return printOfNode(source).equals(printOfNode(target))
+}
+
+function isDue({ ttlSeconds }: TreeNode): boolean {
+  return ttlSeconds !== undefined && ttlSeconds <= 0
+}
+
+function isNearlyDue({ ttlSeconds }: TreeNode): boolean {
+  return ttlSeconds !== undefined && ttlSeconds <= NEARLY_DUE_S
+}
