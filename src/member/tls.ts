@@ -5,7 +5,7 @@
  */
 import { join, resolve } from 'node:path'
 import type { Config, ListenEndpoint, TlsConfig } from '../config/config.ts'
-import { type TlsLog, type TlsRole, unusedSettings } from '../tls/settings.ts'
+import { canServe, TlsError, type TlsLog, type TlsRole, unusedSettings } from '../tls/settings.ts'
 import { TlsSide } from '../tls/tls-side.ts'
 
 /** Undefined where a side is not configured. */
@@ -22,7 +22,9 @@ export interface MemberTls {
  * @throws TlsError with one sentence for the user.
  */
 export async function openTls(config: Config, log: TlsLog): Promise<MemberTls> {
-  const client = await openSide('client', config.clientTls, config.listenClientUrls, config.dataDir, log)
+  // Metrics are served to clients of another kind, with the same certificates.
+  const clientUrls = [...config.listenClientUrls, ...config.listenMetricsUrls]
+  const client = await openSide('client', config.clientTls, clientUrls, config.dataDir, log)
   try {
     const peer = await openSide('peer', config.peerTls, config.listenPeerUrls, config.dataDir, log)
     return {
@@ -48,8 +50,15 @@ async function openSide(
   log: TlsLog,
 ): Promise<TlsSide | undefined> {
   const hrefs = urls.map(({ href }) => href)
+  const secure = urls.find(({ protocol }) => protocol === 'https')
+  if (secure !== undefined && !canServe(settings)) {
+    throw new TlsError(
+      'MUSTER_TLS_SETTINGS',
+      `cannot listen on TLS for ${secure.href}: KeyFile and CertFile are not presented`,
+    )
+  }
   for (const warning of unusedSettings(role, settings, hrefs)) log.warn({}, warning)
-  if (role === 'client' && urls.every(({ protocol }) => protocol === 'http')) return undefined
+  if (role === 'client' && secure === undefined) return undefined
   return TlsSide.open({
     role,
     settings,

@@ -84,6 +84,11 @@ export function usesOwnCertificate(settings: TlsSettings): boolean {
   return settings.auto && settings.certFile === ''
 }
 
+/** Whether https URLs can be listened at. */
+export function canServe(settings: TlsSettings): boolean {
+  return usesOwnCertificate(settings) || (settings.certFile !== '' && settings.keyFile !== '')
+}
+
 /** Whether there is anything to set up: without, https URLs cannot be listened at, and are dialled with the defaults. */
 export function isConfigured(settings: TlsSettings): boolean {
   return usesOwnCertificate(settings) || settings.certFile !== '' || settings.trustedCaFile !== ''

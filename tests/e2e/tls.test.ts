@@ -166,11 +166,13 @@ test('members reach each other over certificates of their own making, and http s
     const [peer, client, plain] = ports.map((port, at) => `http${at < 2 ? 's' : ''}://127.0.0.1:${port}`)
     plans.push({ name, peer: peer as string, client: client as string, plain: plain as string })
   }
+  const metrics = `https://127.0.0.1:${await freePort()}`
   const initial = plans.map(({ name, peer }) => `${name}=${peer}`).join(',')
   const children = plans.map(({ name, peer, client, plain }) =>
     startMusterd([
       ...memberWords(name, join(folder, name), { client: `${client},${plain}`, peer }),
       ...['--initial-cluster', initial, '--auto-tls', '--peer-auto-tls'],
+      ...(name === 'm1' ? ['--listen-metrics-urls', metrics] : []),
     ]),
   )
   await Promise.all(
@@ -181,6 +183,7 @@ test('members reach each other over certificates of their own making, and http s
   const cert = join(fixtures, 'client', 'cert.pem')
   await curl('--cacert', cert, `${one.client}/v2/keys/a`, '-XPUT', '-d', 'value=1')
   expect(await curl(`${two.plain}/v2/keys/a?quorum=true`)).toContain('"value":"1"')
+  expect(await curl('--cacert', cert, `${metrics}/metrics`)).toContain('etcd_server_has_leader 1')
   expect(await readFile(join(fixtures, 'peer', 'cert.pem'), 'utf8')).not.toBe(await readFile(cert, 'utf8'))
 
   // The address comes from the environment and is this machine's own: nobody has to vouch for it.
@@ -207,6 +210,15 @@ describe('a start that cannot be ends with one sentence and status 1', () => {
     expect(stderr).toContain(
       `TLS key/cert (--cert-file, --key-file) must be provided for client url ${url} with HTTPS scheme\n`,
     )
+  })
+
+  test('an https URL for metrics without a certificate', async () => {
+    const folder = await scratchDir()
+    const urls = { client: `http://127.0.0.1:${await freePort()}`, peer: `http://127.0.0.1:${await freePort()}` }
+    const metrics = `https://127.0.0.1:${await freePort()}`
+    const child = startMusterd([...memberWords('m1', folder, urls), '--listen-metrics-urls', metrics])
+    expect((await child.exited).code).toBe(1)
+    expect(child.stderr).toBe(`musterd: cannot listen on TLS for ${metrics}: KeyFile and CertFile are not presented\n`)
   })
 
   test('a file that does not exist', async () => {
