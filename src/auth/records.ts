@@ -41,7 +41,7 @@ export interface User {
 const EVERYTHING: Permissions = { kv: { read: ['/*'], write: ['/*'] } }
 
 /** Built in: cannot be made, changed or deleted. */
-export const ROOT_ROLE: Role = { role: ROOT, permissions: EVERYTHING }
+const ROOT_ROLE: Role = { role: ROOT, permissions: EVERYTHING }
 /** What enabling makes of the guest role when there is none. */
 export const GUEST_ROLE: Role = { role: GUEST, permissions: EVERYTHING }
 

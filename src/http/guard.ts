@@ -67,14 +67,12 @@ export class Guard {
    * Lets administrators through, and anybody while auth is off; answers the others.
    *
    * @param then Called at most once, maybe at once, with the administrator; undefined while auth is off.
-   * @param pairs Further headers of a refusal.
    */
   admitRoot(
     request: IncomingMessage,
     response: ServerResponse,
     cors: HeaderPairs,
     then: (user: User | undefined) => void,
-    pairs: HeaderPairs = [],
   ): void {
     if (!this.enabled) {
       then(undefined)
@@ -82,7 +80,7 @@ export class Guard {
     }
     const settle = (user: User | undefined | 'busy'): void => {
       if (user === 'busy') sendBusy(response, cors)
-      else if (user === undefined || !isRoot(user)) sendNoAuth(response, cors, pairs)
+      else if (user === undefined || !isRoot(user)) sendNoAuth(response, cors)
       else then(user)
     }
     const header = request.headers.authorization
@@ -118,8 +116,8 @@ export class Guard {
 }
 
 /** Administration to somebody who may not. */
-export function sendNoAuth(response: ServerResponse, cors: HeaderPairs, pairs: HeaderPairs = []): void {
-  sendMessage(response, 401, cors, pairs, 'Insufficient credentials')
+export function sendNoAuth(response: ServerResponse, cors: HeaderPairs): void {
+  sendMessage(response, 401, cors, [], 'Insufficient credentials')
 }
 
 /** Administration to somebody whose credentials could not be looked at, or whose password not hashed. */

@@ -78,7 +78,7 @@ class MemberRoutes {
       case 'DELETE':
       case 'PUT':
         // The only way to a change.
-        this.#guard.admitRoot(request, response, cors, () => this.#change(call), this.#pairs)
+        this.#guard.admitRoot(request, response, cors, () => this.#change(call))
         return
       default:
         sendNotAllowed(response, cors, ALLOW)
