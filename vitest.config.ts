@@ -1,14 +1,15 @@
 /**
  * Which tests run when, and how many at once.
  *
- * Five groups: `unit` (everything in memory or on one socket), `sim` (the simulator), `e2e` (real processes, short),
- * `long` (files named `*.long.test.ts`, which CI and `npm run test:e2e` run) and `clients` (programs of others against real
- * processes, `npm run test:clients`). `unit` and `sim` share the machine; then come
- * `e2e` and `long`, whose files run one at a time, because they measure time.
+ * Six groups: `unit` (everything in memory or on one socket), `sim` (the simulator), `e2e` (real processes, short),
+ * `long` (files named `*.long.test.ts`, which CI and `npm run test:e2e` run), `clients` (programs of others against real
+ * processes, `npm run test:clients`) and `diff` (beside a real etcd, `npm run test:diff`). `unit` and `sim` share the
+ * machine; then come `e2e` and `long`, whose files run one at a time, because they measure time.
  */
 import { defineConfig } from 'vitest/config'
 
 const LONG = 'tests/**/*.long.test.ts'
+const DIFF = 'tests/diff/**/*.test.ts'
 const CLIENTS = 'tests/clients/**/*.test.ts'
 const PROCESSES = ['tests/e2e/**/*.test.ts', 'tests/bin/**/*.test.ts']
 
@@ -21,7 +22,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['tests/**/*.test.ts'],
-          exclude: [LONG, 'tests/sim/**', CLIENTS, ...PROCESSES],
+          exclude: [LONG, DIFF, 'tests/sim/**', CLIENTS, ...PROCESSES],
           testTimeout: 20_000,
           sequence: { groupOrder: 0 },
         },
@@ -68,6 +69,16 @@ export default defineConfig({
           hookTimeout: 60_000,
           fileParallelism: false,
           sequence: { groupOrder: 3 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'diff',
+          include: [DIFF],
+          testTimeout: 1_800_000,
+          hookTimeout: 60_000,
+          sequence: { groupOrder: 4 },
         },
       },
     ],

@@ -38,7 +38,7 @@ const OLDEST = /cleared \[(\d+)\/\d+\]/
 export const EXPLANATIONS: readonly Explanation[] = [
   row('`/version`', ({ step }, { etcd, muster }) => {
     const without = (text: string): string => text.replace(/\nContent-Length: \d+|\{"etcdserver":.*/g, '')
-    return step.kind === 'ask' && step.target.includes('version') && without(etcd) === without(muster)
+    return step.kind === 'ask' && step.target.includes('ersion') && without(etcd) === without(muster)
   }),
   row('a refresh takes a slot of the history', (_, { etcd, muster }) => {
     const [theirs, ours] = [Number(OLDEST.exec(etcd)?.[1]), Number(OLDEST.exec(muster)?.[1])]

@@ -11,8 +11,8 @@ import { headerOf, type Received, type Wire } from './wire.ts'
 
 /** For how long an answer is waited for. */
 const ANSWER_MS_MAX = 5_000
-/** For how long what one server has sent already is waited for from the other. */
-const CATCH_UP_MS_MAX = 1_500
+/** For how long the answer to bytes that break rules is waited for: there may be none. */
+const RAW_MS_MAX = 1_500
 const COUNTERS = '/v2/stats/store'
 
 /** What both did with one step. */
@@ -46,8 +46,11 @@ interface OpenWatch {
   readonly muster: Wire
 }
 
-/** Runs the steps below a fresh directory. */
-export async function runSequence(pair: Pair, steps: readonly Step[]): Promise<Run> {
+/**
+ * Runs the steps below a fresh directory.
+ * @param patienceMs for how long what a watcher got from one server is waited for from the other.
+ */
+export async function runSequence(pair: Pair, steps: readonly Step[], patienceMs: number): Promise<Run> {
   let index = await pair.level()
   const prefix = pair.freshPrefix()
   const observations: Observation[] = []
@@ -101,7 +104,7 @@ export async function runSequence(pair: Pair, steps: readonly Step[]): Promise<R
     }
     await due.settle(pair)
     for (const watch of watches) {
-      const [etcd, muster] = await presentOfBoth(watch)
+      const [etcd, muster] = await presentOfBoth(watch, patienceMs)
       observations[watch.at] = { ...(observations[watch.at] as Observation), etcd, muster }
     }
     return { observations, late: due.late }
@@ -129,10 +132,10 @@ async function askRaw(side: Side, text: string): Promise<{ received: Received; s
   const wire = await side.connect()
   try {
     wire.send(text)
-    const received = await wire.answer(text.startsWith('HEAD '), CATCH_UP_MS_MAX)
+    const received = await wire.answer(text.startsWith('HEAD '), RAW_MS_MAX)
     if (received.kind !== 'answer' || wire.ended) return { received, serves: false }
     wire.send('GET /v2/none HTTP/1.1\r\nHost: a\r\n\r\n')
-    const next = await wire.answer(false, CATCH_UP_MS_MAX)
+    const next = await wire.answer(false, RAW_MS_MAX)
     return { received, serves: next.kind === 'answer' && next.status === 404 }
   } finally {
     wire.close()
@@ -140,10 +143,10 @@ async function askRaw(side: Side, text: string): Promise<{ received: Received; s
 }
 
 /** What a watch got on both sides, once both have got as much, or one has had its time. */
-async function presentOfBoth({ etcd, muster }: OpenWatch): Promise<[Received, Received]> {
+async function presentOfBoth({ etcd, muster }: OpenWatch, patienceMs: number): Promise<[Received, Received]> {
   const want = Math.max(sizeOf(etcd.present()), sizeOf(muster.present()))
   const enough = (received: Received): boolean => sizeOf(received) >= want
-  return Promise.all([etcd.presentWhen(enough, CATCH_UP_MS_MAX), muster.presentWhen(enough, CATCH_UP_MS_MAX)])
+  return Promise.all([etcd.presentWhen(enough, patienceMs), muster.presentWhen(enough, patienceMs)])
 }
 
 /** How far an answer has come: events, and its end. */
