@@ -14,6 +14,8 @@ import type { PeerIdentity, PeerTls } from './options.ts'
 
 /** Bytes read of an answer that is no upgrade. */
 const ANSWER_BYTES_MAX = 8 * 1024
+/** Codes of a connection that the other end closed before it answered. */
+const HANG_UPS: readonly string[] = ['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET']
 
 /** What came of an attempt. `MUSTER_PEER_REFUSED`: the machine answered that nobody listens there. */
 export type DialAnswer = { readonly socket: Duplex } | { readonly error: PeerError }
@@ -103,5 +105,11 @@ export function connectError(url: string, error: Error, tls: PeerTls | undefined
   const isRefused = causes.every((cause) => (cause as NodeJS.ErrnoException).code === 'ECONNREFUSED')
   return isRefused
     ? new PeerError('MUSTER_PEER_REFUSED', `nobody listens at ${url}`, error)
-    : new PeerError('MUSTER_PEER_UNREACHABLE', `cannot reach ${url}: ${error.message}`, error)
+    : new PeerError('MUSTER_PEER_UNREACHABLE', `cannot reach ${url}: ${error.message}${hintOf(url, error)}`, error)
+}
+
+/** Who refuses our certificate says so only to its own log: TLS 1.3 lets it look when we have begun to talk already. */
+function hintOf(url: string, error: Error): string {
+  if (!url.startsWith('https:') || !HANG_UPS.includes(String((error as NodeJS.ErrnoException).code))) return ''
+  return ' (if it refuses our certificate, its log says why)'
 }

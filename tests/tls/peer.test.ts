@@ -89,6 +89,8 @@ describe('a member is refused, and both logs say why, when it', () => {
     expect(good.member.log.matching('warn', 'MUSTER_PEER_TLS')).toHaveLength(1)
     expect(good.member.isConnectedTo(bad.member)).toBe(false)
     expect(bad.member.isConnectedTo(good.member)).toBe(false)
+    await eventually('a failure of the other', () => failureOf(bad) !== undefined)
+    expect(failureOf(bad)?.message).toMatch(/if it refuses our certificate, its log says why\)$/)
   })
 })
 
