@@ -1,13 +1,14 @@
 #!/usr/bin/env node
 /**
- * The server's command: read the options, start the member, stop it on signals.
+ * The server's command: read the options, start what they say, stop it on signals.
  *
  * Owns: the process: its arguments, standard streams, signals and exit status. Imports the rest only after the runtime was
  * found fit, so that an old Node.js gets a sentence and not a stack.
  */
+import { openSync } from 'node:fs'
 import nodeModule from 'node:module'
 import process from 'node:process'
-import type { Member } from '../src/musterd.ts'
+import type { Running } from '../src/start.ts'
 
 /** How long a stop may take before the process ends anyway. Supervisors commonly kill after 10 s. */
 const STOP_MS_MAX = 5_000
@@ -33,27 +34,36 @@ const { createLog } = await import('../src/log.ts')
 const { log, flush } = createLog({
   level: config.logLevel,
   format: config.logFormat,
-  descriptor: process.stderr.fd,
-  colours: process.stderr.isTTY && process.env['NO_COLOR'] === undefined,
+  descriptor: logDescriptor(config.logOutput),
+  colours: config.logOutput === 'stderr' && process.stderr.isTTY && process.env['NO_COLOR'] === undefined,
 })
 for (const warning of warnings) log.warn(warning)
 
 let stoppingSinceMs: number | undefined
-let started: Member | undefined
+let started: Running | undefined
 process.on('SIGTERM', stop)
 process.on('SIGINT', stop)
 
-const { startMember } = await import('../src/musterd.ts')
-const member = await startMember(config, log).catch(fail)
-started = member
-void member.finished.then((fatal) => (fatal === undefined ? end(0) : fail(fatal)))
-await member.ready.catch(fail)
+const { start } = await import('../src/start.ts')
+const running = await start(config, log).catch(fail)
+started = running
+void running.finished.then((fatal) => (fatal === undefined ? end(0) : fail(fatal)))
+await running.ready.catch(fail)
 
-const serves = `clients at ${member.clientUrls.join(', ')} and members at ${member.peerUrls.join(', ')}`
 nodeModule.flushCompileCache()
-process.stdout.write(
-  `musterd is ready: member "${config.name}" (${member.memberId}) of cluster ${member.clusterId} serves ${serves}\n`,
-)
+process.stdout.write(`musterd is ready: ${running.describe()}\n`)
+
+/** A file is appended to, and made for this user's group and no one else when it is missing. */
+function logDescriptor(output: string): number {
+  if (output === 'stderr') return process.stderr.fd
+  if (output === 'stdout') return process.stdout.fd
+  try {
+    return openSync(output, 'a', 0o640)
+  } catch (error) {
+    process.stderr.write(`musterd: cannot write the log to ${output}: ${(error as Error).message}\n`)
+    process.exit(1)
+  }
+}
 
 /** The first signal stops in order; a second one ends at once. While the data is still being read there is nothing to stop. */
 function stop(signal: NodeJS.Signals): void {

@@ -181,12 +181,28 @@ export const IMPORT_ROWS: readonly ImportRow[] = [
     says: 'musterd.ts is the composition root: it imports everything in src/',
   },
   {
+    folder: 'src/start.ts',
+    values: ['src/'],
+    types: [],
+    node: 'any',
+    packages: ['pino'],
+    says: 'start.ts chooses between musterd.ts and start-proxy.ts: it imports everything in src/',
+  },
+  {
+    folder: 'src/start-proxy.ts',
+    values: ['src/'],
+    types: [],
+    node: 'any',
+    packages: ['pino'],
+    says: 'start-proxy.ts is the composition root of a proxy: it imports everything in src/',
+  },
+  {
     folder: 'bin/',
-    values: ['src/config/', 'src/log.ts', 'src/musterd.ts', 'src/client/', 'src/transfer/', 'src/sidecar/'],
+    values: ['src/config/', 'src/log.ts', 'src/start.ts', 'src/client/', 'src/transfer/', 'src/sidecar/'],
     types: [],
     node: 'any',
     packages: ['commander'],
-    says: 'bin/ imports config/, log.ts, musterd.ts, client/, transfer/ and sidecar/',
+    says: 'bin/ imports config/, log.ts, start.ts, client/, transfer/ and sidecar/',
   },
 ]
 

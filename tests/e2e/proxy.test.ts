@@ -1,0 +1,84 @@
+/** `--proxy`, as real processes: in front of three members, while they come and go. */
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { type Child, NODE } from '../support/child.ts'
+import { startCluster } from '../support/cluster.ts'
+import { curl } from '../support/curl.ts'
+import { eventually } from '../support/eventually.ts'
+import { freePort } from '../support/free-port.ts'
+import { MUSTERD } from '../support/member-process.ts'
+import { scratchDir, startChild } from '../support/scratch.ts'
+
+async function startProxy(folder: string, initialCluster: string, mode = 'on') {
+  const url = `http://127.0.0.1:${await freePort()}`
+  const words = ['--proxy', mode, '--data-dir', 'proxy.etcd', '--listen-client-urls', url]
+  const start = (...more: readonly string[]): Child => startChild(NODE, [MUSTERD, ...words, ...more], { cwd: folder })
+  const child = start('--initial-cluster', initialCluster)
+  await child.untilOutput(/^musterd is ready: .*proxy/m)
+  return { url, child, start }
+}
+
+describe('a proxy', () => {
+  test('survives its members one after the other, loses no write, and remembers where they are', async () => {
+    const cluster = await startCluster()
+    const folder = await scratchDir()
+    const initialCluster = cluster.members[0]?.spec.initialCluster ?? ''
+    const { url, child, start } = await startProxy(folder, initialCluster)
+    await eventually('the proxy to know three members', async () => {
+      const { endpoints } = JSON.parse(await curl(`${url}/v2/config/local/proxy`)) as { endpoints: string[] }
+      return endpoints.length === 3
+    })
+    const remembered = JSON.parse(await readFile(join(folder, 'proxy.etcd/proxy/cluster'), 'utf8')) as {
+      PeerURLs: string[]
+    }
+    expect(remembered.PeerURLs).toHaveLength(3)
+
+    let written = 0
+    for (const member of cluster.members) {
+      expect(await curl('-X', 'PUT', `${url}/v2/keys/n`, '-d', `value=${++written}`)).toContain(`"value":"${written}"`)
+      await member.terminate()
+      await eventually('a write through those that are left', async () => {
+        const answer = await curl('-X', 'PUT', `${url}/v2/keys/n`, '-d', `value=${written + 1}`)
+        return answer.includes(`"value":"${written + 1}"`)
+      })
+      written += 1
+      member.spawn()
+      await member.untilReady()
+    }
+    await cluster.leader()
+    expect(await curl(`${url}/v2/keys/n?quorum=true`)).toContain(`"value":"${written}"`)
+
+    child.kill('SIGTERM')
+    expect(await child.exited).toEqual({ code: 0, signal: null })
+    const again = start('--proxy=off', '--advertise-client-urls', url)
+    await again.untilOutput(/^musterd is ready: proxy/m)
+    expect(again.stderr).toContain('the data directory is that of a proxy')
+    await eventually('it to serve again', async () => (await curl(`${url}/v2/keys/n`)).includes(`"value":"${written}"`))
+  })
+
+  test('that is read-only lets reads and watches through', async () => {
+    const cluster = await startCluster({ members: 1 })
+    const initialCluster = cluster.members[0]?.spec.initialCluster ?? ''
+    const { url } = await startProxy(await scratchDir(), initialCluster, 'readonly')
+    const [memberUrl = ''] = cluster.urls
+    await curl('-X', 'PUT', `${memberUrl}/v2/keys/k`, '-d', 'value=v')
+    await eventually('the proxy to serve', async () => (await curl(`${url}/v2/keys/k`)).includes('"value":"v"'))
+    const refused = await curl('-s', '-o', '/dev/null', '-w', '%{http_code}', '-X', 'DELETE', `${url}/v2/keys/k`)
+    expect(refused).toBe('501')
+    const watch = curl(`${url}/v2/keys/k?wait=true&waitIndex=1`)
+    expect(await watch).toContain('"action":"set"')
+  })
+
+  test('over the data of a member is a member, with a warning', async () => {
+    const cluster = await startCluster({ members: 1 })
+    const [member] = cluster.members
+    await member?.terminate()
+    const words = ['--proxy=on', '--name', 'm1', '--data-dir', member?.spec.dataDir ?? '']
+    const [client, peer] = [`http://127.0.0.1:${await freePort()}`, `http://127.0.0.1:${await freePort()}`]
+    const urls = [`--listen-client-urls=${client}`, `--advertise-client-urls=${client}`, `--listen-peer-urls=${peer}`]
+    const again = startChild(NODE, [MUSTERD, ...words, ...urls])
+    await again.untilOutput(/^musterd is ready: member "m1"/m)
+    expect(again.stderr).toContain('--proxy is ignored: the data directory is that of a member')
+  })
+})
