@@ -162,7 +162,7 @@ async function startOn(disk: Disk, config: Config, log: Logger, tls: MemberTls):
     },
     ...(tls.client === undefined
       ? {}
-      : { makeSecureServer: tls.client.createServer, clientCertAuth: tls.client.demandsCertificate }),
+      : { makeSecureServer: tls.client.createServer, clientCertAuth: config.clientTls.clientCertAuth }),
     ...(config.cors.length === 0 ? {} : { cors: config.cors.includes('*') ? ('*' as const) : config.cors }),
   })
 
