@@ -11,13 +11,12 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { NODE } from '../support/child.ts'
 import { makeScratchDir, startChild } from '../support/scratch.ts'
+import { enableAuth, ROOT } from './auth.ts'
 import { notePassed, SETUPS } from './results.ts'
-import { type Served, startSetup } from './setups.ts'
+import { startSetup } from './setups.ts'
 
 const PACKAGE = 'node-etcd@7.0.0'
 const SCRIPT = join(import.meta.dirname, 'node_etcd.ts')
-const USER = 'root'
-const PASSWORD = 'rootpw'
 
 let folder: string
 let version: string
@@ -38,23 +37,10 @@ test.each(SETUPS)('keys, watches, watchers and fail-over: %s', async (setup) => 
   if (setup === 'auth') await enableAuth(served)
   const options = [
     ...(served.caFile === undefined ? [] : ['--ca', served.caFile]),
-    ...(setup === 'auth' ? ['--auth', `${USER}:${PASSWORD}`] : []),
+    ...(setup === 'auth' ? ['--auth', `${ROOT.username}:${ROOT.password}`] : []),
   ]
   const node = startChild(NODE, ['--no-deprecation', SCRIPT, folder, ...options, ...served.urls])
   const { code } = await node.exited
   expect(code, node.stdout + node.stderr).toBe(0)
   notePassed({ client: 'node-etcd', version, setup })
 })
-
-/** The library has no calls for users: an operator would have done this. Guests are left with nothing. */
-async function enableAuth({ urls }: Served): Promise<void> {
-  const login = { Authorization: `Basic ${Buffer.from(`${USER}:${PASSWORD}`).toString('base64')}` }
-  const put = async (path: string, body: object): Promise<void> => {
-    const headers = { 'Content-Type': 'application/json', ...login }
-    const response = await fetch(`${urls[0]}${path}`, { method: 'PUT', headers, body: JSON.stringify(body) })
-    expect(response.ok, await response.text()).toBe(true)
-  }
-  await put('/v2/auth/users/root', { user: USER, password: PASSWORD })
-  await put('/v2/auth/enable', {})
-  await put('/v2/auth/roles/guest', { role: 'guest', revoke: { kv: { read: ['/*'], write: ['/*'] } } })
-}

@@ -4,7 +4,7 @@
  * Owns: the setups and their life. Leaves to others: the clients (`*.test.ts`), what came of it (`results.ts`).
  */
 import { execFileSync } from 'node:child_process'
-import { rmSync } from 'node:fs'
+import { chmodSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { onTestFailed, onTestFinished } from 'vitest'
 import { Child, NODE } from '../support/child.ts'
@@ -24,6 +24,8 @@ export interface Served {
   readonly urls: readonly string[]
   /** The authority behind the certificates of https URLs: a PEM file. */
   readonly caFile: string | undefined
+  /** What the members show at those URLs. */
+  readonly certificate: { readonly certFile: string; readonly keyFile: string } | undefined
   /** Undefined over TLS. */
   readonly cluster: Cluster | undefined
 }
@@ -32,11 +34,13 @@ export interface Served {
 export async function startSetup(setup: Setup): Promise<Served> {
   if (setup === 'tls') return startSecure()
   const cluster = await startCluster({ members: setup === 'three' ? 3 : 1, args: HISTORY })
-  return { urls: cluster.urls, caFile: undefined, cluster }
+  return { urls: cluster.urls, caFile: undefined, certificate: undefined, cluster }
 }
 
 async function startSecure(): Promise<Served> {
   const folder = await makeScratchDir()
+  // The authority is read by clients that run as other users.
+  chmodSync(folder, 0o711)
   const { caFile, certFile, keyFile } = makeCertificates(folder)
   const client = `https://127.0.0.1:${await freePort()}`
   const peer = `http://127.0.0.1:${await freePort()}`
@@ -53,7 +57,7 @@ async function startSecure(): Promise<Served> {
   })
   onTestFailed(() => console.error(child.stdout + child.stderr))
   await child.untilOutput(/^musterd is ready: .*$/m)
-  return { urls: [client], caFile, cluster: undefined }
+  return { urls: [client], caFile, certificate: { certFile, keyFile }, cluster: undefined }
 }
 
 /** An authority, and a certificate of it for 127.0.0.1, made by OpenSSL: what any user would do. */
