@@ -1,23 +1,17 @@
 /**
  * Joining a cluster that others run, and noticing that a cluster runs already.
  *
- * Owns: whom to ask, what must agree before this member joins, the sentences (etcd's where it has them), and the state that a
- * joining member begins with: none, in the shape of a learner that knows where the others are. Source: API page, 13.1 and 13.4.
+ * Owns: whom to ask, what must agree before this member joins, the sentences (etcd's where it has them). Source: API
+ * page, 13.1 and 13.4.
  */
 import type { Config, Endpoint } from '../config/config.ts'
 import { fetchListing, type Listing } from '../peer/listing.ts'
 import type { ListedMember, PeerTls } from '../peer/options.ts'
 import type { MemberId } from '../raft/types.ts'
-import type { RaftState } from '../replica/raft-rows.ts'
+import type { Bootstrap } from '../replica/bootstrap.ts'
+import { joining } from '../replica/joining.ts'
 import type { StoreOptions } from '../store/options.ts'
-import { StateMachine } from '../store/state-machine.ts'
 import { MemberError } from './member-error.ts'
-
-/** What a member starts from that has no data yet. */
-export interface FirstState {
-  readonly raft: RaftState
-  readonly store: StateMachine
-}
 
 /** How long a member of a cluster that is to be joined may take to say who is in it, milliseconds. */
 const JOIN_MS_MAX = 5000
@@ -29,32 +23,11 @@ const PROBE_MS_MAX = 1000
  *
  * @throws MemberError MUSTER_JOIN_FAILED: nobody answered, or the answer does not fit the options; MUSTER_ALREADY_BOOTSTRAPPED.
  */
-export async function joinState(config: Config, options: StoreOptions, tls: PeerTls | undefined): Promise<FirstState> {
+export async function joinState(config: Config, options: StoreOptions, tls: PeerTls | undefined): Promise<Bootstrap> {
   const listing = await firstAnswer(otherUrls(config), tls)
   const self = ownEntry(config, listing)
   checkUnstarted(self)
-  const { clusterId, members } = listing
-  const store = new StateMachine(options)
-  store.found(
-    members.map(({ id, name, peerURLs, clientURLs }) => ({
-      kind: 'putMember',
-      id,
-      peerUrls: peerURLs,
-      name,
-      clientUrls: clientURLs,
-    })),
-  )
-  const voters = members.filter(({ id }) => id !== self.id).map(({ id }) => id)
-  const membership = { voters, learners: [self.id] }
-  const raft: RaftState = {
-    identity: { clusterId, memberId: self.id },
-    hardState: { term: 0, vote: undefined, commitIndex: 0 },
-    logStart: { index: 0, term: 0, stampMs: 0, membership },
-    membership,
-    entries: [],
-    pageStarts: [],
-  }
-  return { raft, store }
+  return joining(listing.clusterId, self.id, listing.members, options)
 }
 
 /**

@@ -8,7 +8,7 @@ import { checkBootstrap } from '../config/bootstrap.ts'
 import type { Config } from '../config/config.ts'
 import { resolveInitialCluster } from '../discovery/resolve.ts'
 import type { PeerTls } from '../peer/options.ts'
-import { bootstrap, initialMemberId } from '../replica/bootstrap.ts'
+import { type Bootstrap, bootstrap, initialMemberId } from '../replica/bootstrap.ts'
 import { readRaftState } from '../replica/driver.ts'
 import type { Log } from '../replica/ports.ts'
 import { initialRows, type RaftState } from '../replica/raft-rows.ts'
@@ -19,7 +19,7 @@ import { restoreStore } from '../store/restore.ts'
 import { currentGenerationRow, FIRST_GENERATION } from '../store/rows.ts'
 import type { StateMachine } from '../store/state-machine.ts'
 import { systemClock } from './clock.ts'
-import { checkFirstStart, type FirstState, joinState } from './join.ts'
+import { checkFirstStart, joinState } from './join.ts'
 import { MemberError } from './member-error.ts'
 
 const REMOVED = 'this member was removed from the cluster: remove its data directory and add it again'
@@ -65,7 +65,7 @@ export async function startState(
   return { ...fresh, generation: FIRST_GENERATION }
 }
 
-async function newCluster(config: Config, options: StoreOptions, tls: PeerTls | undefined): Promise<FirstState> {
+async function newCluster(config: Config, options: StoreOptions, tls: PeerTls | undefined): Promise<Bootstrap> {
   const members = config.initialCluster.map(({ name, peerUrls }) => ({
     name,
     peerUrls: peerUrls.map((url) => url.href),

@@ -18,7 +18,7 @@ export interface InitialMember {
 
 const FOUNDING_INDEX = 1
 
-/** A new cluster as one of its members sees it. */
+/** What a member without data starts from. */
 export interface Bootstrap {
   readonly raft: RaftState
   readonly store: StateMachine

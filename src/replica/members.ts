@@ -87,16 +87,18 @@ export class Members {
     this.#membership = membership
   }
 
-  /** Once a turn: what was applied reaches the transport. */
-  tellTransport(): void {
+  /** Once a turn: what was applied reaches the transport. Returns whether anything has changed. */
+  tellTransport(): boolean {
     const { id, store, transport } = this.#parts
     const { version } = store.members
-    if (version === this.#toldVersion && this.#membership === this.#toldMembership) return
+    if (version === this.#toldVersion && this.#membership === this.#toldMembership) return false
     this.#toldVersion = version
     this.#toldMembership = this.#membership
     transport.setRemotes(this.remotes())
-    if (this.#isRemoved || !store.members.isRemoved(id)) return
-    this.#isRemoved = true
-    this.#parts.removed?.()
+    if (!this.#isRemoved && store.members.isRemoved(id)) {
+      this.#isRemoved = true
+      this.#parts.removed?.()
+    }
+    return true
   }
 }

@@ -44,7 +44,8 @@ export class Replica implements PeerEvents {
   readonly #waiters: Waiters
   readonly #changes = new MemberChanges()
   readonly #requests: Requests
-  readonly #members: Members
+  /** Who is in the cluster; to be read. */
+  readonly members: Members
   readonly #stewardship: Stewardship
   readonly #expirer = new Expirer()
   readonly #keeper: LogKeeper
@@ -89,7 +90,7 @@ export class Replica implements PeerEvents {
     this.#requests = new Requests({ ...parts, id, waiters, changes, waitMsMax: settings.requestMsMax })
     this.#stewardship = new Stewardship({ roundMs: settings.awayMsMax, farewellMs: settings.farewellMs })
     const members = new Members({ ...parts, id, membership: restored.membership, raft: this.#raft })
-    this.#members = members
+    this.members = members
     this.#keeper = keeper
     this.#flusher = new Flusher(settings)
     this.#inbox = new Inbox(settings.inboxMax)
@@ -249,10 +250,6 @@ export class Replica implements PeerEvents {
     return this.#store
   }
 
-  get members(): Pick<Members, 'membership' | 'isServed' | 'remotes'> {
-    return this.#members
-  }
-
   get generation(): number {
     return this.#generation
   }
@@ -312,7 +309,7 @@ export class Replica implements PeerEvents {
         )
       }
       this.#raft.stepDown()
-      if (this.#members.isAlone) this.#raft.campaign()
+      if (this.members.isAlone) this.#raft.campaign()
     }
     this.#raft.advanceClock(elapsedMs)
   }
@@ -323,7 +320,7 @@ export class Replica implements PeerEvents {
     for (let tick = 0; tick < ticks; tick++) this.#raft.tick()
     this.#waiters.expire(this.#polledMs, (waiter) => this.#leader.explain(waiter.startedMs))
     this.#changes.expire(this.#polledMs)
-    if (this.#members.membership.learners.length > 0) {
+    if (this.members.membership.learners.length > 0) {
       this.#stewardship.tend(this.#raft, this.#store.members, this.#polledMs, this.#requests.changeProposal)
     }
   }
@@ -361,16 +358,17 @@ export class Replica implements PeerEvents {
     for (const read of ready.reads) this.#waiters.readReady(read.context, read.index)
     for (const context of ready.readsDropped) this.#waiters.readDropped(context)
     if (ready.reads.length > 0) this.#waiters.applied(this.#store.appliedIndex)
-    if (ready.snapshot !== undefined || this.#flusher.isAsked || this.#flusher.isDueAfter(ready.committed, this.#store))
-      this.#flush(rows)
-    this.#members.tellTransport()
+    // Majorities are counted by it from now on, and a member may be gone for good: nobody may forget that it was committed.
+    if (this.members.tellTransport()) this.#flusher.request(() => {})
+    const isDue = this.#flusher.isDueAfter(ready.committed, this.#store)
+    if (ready.snapshot !== undefined || this.#flusher.isAsked || isDue) this.#flush(rows)
   }
 
   /** Draws the rows of all that was applied since the last time. The log may be trimmed only up to what they hold. */
   #flush(rows: Row[]): void {
     this.#flusher.begin()
     for (const row of this.#store.drainRows()) rows.push(row)
-    this.#logRows.membership(this.#members.membership, rows)
+    this.#logRows.membership(this.members.membership, rows)
     const trimTo = this.#keeper.trimTo(this.#raft.heldIndex)
     if (trimTo !== undefined) this.#logRows.trim(this.#raft.compact(trimTo), rows)
   }
@@ -388,7 +386,7 @@ export class Replica implements PeerEvents {
     assert(staged !== undefined && staged.store.appliedIndex === snapshot.index, 'only a staged snapshot is installed')
     const retired = this.#generation
     this.#store.install(staged.store)
-    this.#members.installed(snapshot.membership)
+    this.members.installed(snapshot.membership)
     this.#generation = staged.generation
     rows.push(currentGenerationRow(staged.generation))
     this.#keeper.reset()

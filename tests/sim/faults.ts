@@ -8,6 +8,7 @@
 import type { ClientOdds } from './clients.ts'
 import type { SimMember } from './member.ts'
 import { CALM_NETWORK, type NetworkOdds } from './network.ts'
+import { Operator } from './operator.ts'
 import type { Prng } from './prng.ts'
 import { ELECTION_MS } from './settings.ts'
 import { CALM_SNAPSHOTS, type SnapshotOdds } from './snapshot-carrier.ts'
@@ -26,6 +27,8 @@ export interface FaultRates {
   readonly wallJump: number
   readonly slowDisk: number
   readonly handOver: number
+  /** A member is added or removed. */
+  readonly change: number
 }
 
 export type Fault = keyof FaultRates
@@ -63,12 +66,15 @@ const NO_FAULTS: FaultRates = {
   wallJump: 0,
   slowDisk: 0,
   handOver: 0,
+  change: 0,
 }
 
 /** Draws a plan. */
 export function drawPlan(random: Prng): Plan {
   const rates = { ...NO_FAULTS }
   for (const fault of Object.keys(rates) as Fault[]) {
+    // Drawn by `drawChanges`, after everything else.
+    if (fault === 'change') continue
     if (random.chance(0.35)) rates[fault] = random.pick([200, 600, 1500])
   }
   return {
@@ -103,6 +109,11 @@ export function drawPlan(random: Prng): Plan {
   }
 }
 
+/** Draws whether the members of a plan's cluster change. Apart, so that seeds from before this was thought of mean what they did. */
+export function drawChanges(plan: Plan, random: Prng): Plan {
+  return { ...plan, rates: { ...plan.rates, change: random.chance(0.5) ? random.pick([100, 300, 800]) : 0 } }
+}
+
 function drawNetwork(random: Prng): NetworkOdds {
   const delayMsMax = random.pick([0.8, 5, 40])
   return {
@@ -121,12 +132,15 @@ export class Nemesis {
   readonly #world: World
   readonly #plan: Plan
   readonly #random: Prng
+  /** Undefined where the members stay the same. */
+  readonly operator: Operator | undefined
   #isOver = false
 
   constructor(world: World, plan: Plan) {
     this.#world = world
     this.#plan = plan
     this.#random = world.random.fork()
+    this.operator = plan.rates.change > 0 ? new Operator(world) : undefined
     world.network.odds = plan.network
     world.snapshots.odds = plan.snapshots
     world.diskSpeeds.fill(plan.disk)
@@ -145,7 +159,8 @@ export class Nemesis {
     world.snapshots.odds = CALM_SNAPSHOTS
     world.network.renew()
     world.diskSpeeds.fill(FAST_DISK)
-    const down = this.#plan.minorityStaysDown ? Math.ceil(world.members.length / 2) - 1 : 0
+    const down =
+      this.#plan.minorityStaysDown && this.operator === undefined ? Math.ceil(world.members.length / 2) - 1 : 0
     const first = this.#random.below(world.members.length)
     const well: SimMember[] = []
     for (let place = 0; place < world.members.length; place++) {
@@ -190,6 +205,7 @@ export class Nemesis {
       split: () => this.#split(),
       wallJump: () => member.clock.jump(this.#random.between(-600_000, 600_000)),
       slowDisk: () => this.#slowDisk(),
+      change: () => this.operator?.change(),
       handOver: () => (world.leader() ?? member).when((replica) => void replica.handOver()),
     }
     deeds[fault]()

@@ -19,6 +19,7 @@ import { KeysChecker } from './checkers/keys.ts'
 import { LeadersChecker } from './checkers/leaders.ts'
 import { LinearizableChecker } from './checkers/linearizable.ts'
 import { LogsChecker } from './checkers/logs.ts'
+import { MembersChecker } from './checkers/members.ts'
 import { TotalOrderChecker } from './checkers/total-order.ts'
 import { WatchesChecker } from './checkers/watches.ts'
 import type { WorldSettings } from './settings.ts'
@@ -27,6 +28,7 @@ export class Judge {
   readonly acknowledged = new AcknowledgedChecker()
   readonly linearizable = new LinearizableChecker()
   readonly expiry = new ExpiryChecker()
+  readonly members = new MembersChecker()
   readonly watches: WatchesChecker
   readonly #checkers: readonly Checker[]
   /** The founding of the cluster counts as entry 1. */
@@ -46,6 +48,7 @@ export class Judge {
       new ClockChecker(),
       this.watches,
       new DigestsChecker(digestEvery),
+      this.members,
     ]
   }
 

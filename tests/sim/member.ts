@@ -35,7 +35,9 @@ export interface SimMemberParts {
   readonly disk: SimDisk
   readonly clock: SimMachineClock
   readonly settings: WorldSettings
-  readonly transport: Transport
+  readonly network: Pick<Transport, 'send' | 'sendSnapshot'>
+  /** It has applied its own removal. */
+  readonly removed: (member: SimMember) => void
   readonly log: Log
   readonly judge: Judge
   /** Something asynchronous was let on. */
@@ -54,6 +56,9 @@ export class SimMember implements WatchedMember {
   readonly name: string
   readonly disk: SimDisk
   readonly clock: SimMachineClock
+  /** Whom this process dials, and who dialled it. */
+  readonly #remotes = new Set<MemberId>()
+  readonly #guests = new Set<MemberId>()
   /** Snapshots being received here: their promises hang on turns. */
   stagingCount = 0
   readonly #parts: SimMemberParts
@@ -119,14 +124,19 @@ export class SimMember implements WatchedMember {
     this.disk.writeNow([...initialRows(fresh.raft), ...fresh.store.drainRows(), currentGenerationRow(FIRST_GENERATION)])
   }
 
-  /** A process starts from what the disk holds. */
-  async start(): Promise<void> {
+  /** A process starts from what the disk holds. Returns false when it refuses to: the member was removed. */
+  async start(): Promise<boolean> {
     const { random, settings, timeline, judge } = this.#parts
     this.#life = ++this.#lives
     this.#port = this.disk.port()
     const restored = readRaftRows(this.disk.entries(RAFT_ROWS_FROM, RAFT_ROWS_TO))
     if (restored === undefined) throw new TypeError('a member is formatted before it starts')
     const { stateMachine, generation } = await restoreStore(this.#port, this.storeOptions)
+    if (stateMachine.members.isRemoved(this.id)) {
+      this.#life = 0
+      this.#port = undefined
+      return false
+    }
     judge.started(this, stateMachine, restored.entries, () => timeline.nowMs)
     this.#nextGeneration = generation + 1
     this.#replica = new Replica({
@@ -134,15 +144,23 @@ export class SimMember implements WatchedMember {
       restored,
       store: stateMachine,
       generation,
-      transport: this.#parts.transport,
+      transport: {
+        send: (messages) => this.#parts.network.send(messages.filter(({ to }) => this.#mayReach(to))),
+        setRemotes: (remotes) => this.#setRemotes(remotes.keys()),
+        sendSnapshot: (to, message) => this.#parts.network.sendSnapshot(to, message),
+      },
       clock: this.clock.newProcess(random.below(1000)),
       log: this.#parts.log,
       firstSeq: this.#lives * SEQS_PER_LIFE + 1,
       wake: () => this.#wake(),
       later: () => this.#later(),
+      removed: () => this.#parts.removed(this),
     })
+    this.#guests.clear()
+    this.#setRemotes(this.#replica.members.remotes().keys())
     this.#planTick(random.between(0, TICK_MS))
     this.#wake()
+    return true
   }
 
   /** The process is gone, with everything that was not on the platter. */
@@ -186,13 +204,29 @@ export class SimMember implements WatchedMember {
     run()
   }
 
+  /** Members that were removed are turned away; those that nobody told of yet are answered (`peer/handshake.ts`). */
   deliver(messages: readonly Message[]): void {
-    this.when((replica) => replica.receive(messages))
+    this.when((replica) => {
+      const welcome = messages.filter(({ from }) => {
+        return replica.members.isServed(from) || !replica.store.members.isRemoved(from)
+      })
+      for (const { from } of welcome) this.#guests.add(from)
+      replica.receive(welcome)
+    })
   }
 
   /** A number for rows that are being staged. */
   takeGeneration(): number {
     return this.#nextGeneration++
+  }
+
+  #mayReach(to: MemberId): boolean {
+    return this.#remotes.has(to) || this.#guests.has(to)
+  }
+
+  #setRemotes(ids: Iterable<MemberId>): void {
+    this.#remotes.clear()
+    for (const id of ids) this.#remotes.add(id)
   }
 
   #wake(): void {
@@ -239,6 +273,7 @@ export class SimMember implements WatchedMember {
     for (let turn = 0; turn < TURNS_MAX; turn++) {
       this.#wanted = false
       const write = replica.poll()
+      this.#parts.judge.members.counts(this, replica.store.appliedIndex, replica.members.membership)
       if (this.stagingCount > 0) this.#parts.resolved()
       if (write === undefined) {
         replica.answer()

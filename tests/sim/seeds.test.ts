@@ -33,7 +33,7 @@ if (ONE !== undefined) {
   })
 
   test(`${COUNT} seeds from ${BASE} on break nothing, and a healed majority makes progress`, async () => {
-    const total = { acknowledged: 0, applied: 0, snapshots: 0, expired: 0, delivered: 0, simulatedMs: 0 }
+    const total = { acknowledged: 0, applied: 0, snapshots: 0, expired: 0, delivered: 0, simulatedMs: 0, changes: 0 }
     for (let seed = BASE; seed < BASE + COUNT; seed++) {
       const counts = await runSeed(seed)
       for (const name of Object.keys(total) as (keyof RunCounts)[]) total[name] += counts[name]
@@ -44,6 +44,7 @@ if (ONE !== undefined) {
     expect(total.delivered).toBeGreaterThan(COUNT * 5)
     expect(total.expired).toBeGreaterThan(COUNT)
     if (COUNT >= 100) expect(total.snapshots).toBeGreaterThan(0)
+    if (COUNT >= 100) expect(total.changes).toBeGreaterThan(COUNT / 10)
   })
 
   test('a seed gives the same run every time', async () => {

@@ -5,12 +5,15 @@
  */
 import { SimClient } from './clients.ts'
 import { asFailure, report } from './failure.ts'
-import { drawPlan, Nemesis, type Plan } from './faults.ts'
+import { drawChanges, drawPlan, Nemesis, type Plan } from './faults.ts'
 import { Prng } from './prng.ts'
 import { mustSettle } from './progress.ts'
-import { drawSettings } from './settings.ts'
+import { drawSettings, ELECTION_MS } from './settings.ts'
 import { SimWatcher } from './watchers.ts'
 import { World } from './world.ts'
+
+/** A change that was begun may wait for its deadline, and then be found made after all. */
+const CHANGE_MS_MAX = 60 * ELECTION_MS
 
 /** What a run did, to see that runs do something. */
 export interface RunCounts {
@@ -20,13 +23,16 @@ export interface RunCounts {
   readonly expired: number
   readonly delivered: number
   readonly simulatedMs: number
+  /** Members that joined or left. */
+  readonly changes: number
 }
 
 /** Runs one seed. Throws an Error whose message begins with the line that replays it. */
 export async function runSeed(seed: number): Promise<RunCounts> {
   const random = new Prng(seed)
-  const plan = drawPlan(random)
+  const fixed = drawPlan(random)
   const settings = drawSettings(random)
+  const plan = drawChanges(fixed, random)
   const world = await World.create({ seed, members: plan.members, settings, digestEvery: plan.digestEvery })
   const rejected = (error: unknown): void => world.fail(error)
   process.on('unhandledRejection', rejected)
@@ -49,7 +55,11 @@ async function runPlan(world: World, plan: Plan): Promise<RunCounts> {
   await world.run(plan.faultMs)
   const well = nemesis.heal()
   for (const client of clients) client.stop()
-  await mustSettle(world, well, watchers)
+  // Who was added joins, who was removed leaves, and who is told to stop has time to.
+  const { operator } = nemesis
+  if (operator !== undefined)
+    await world.mustReach('the members did not settle', () => operator.isSettled, CHANGE_MS_MAX)
+  await mustSettle(world, operator === undefined ? well : world.members, watchers)
   const { acknowledged, expiry, watches } = world.judge
   return {
     acknowledged: acknowledged.acknowledgedCount,
@@ -58,5 +68,6 @@ async function runPlan(world: World, plan: Plan): Promise<RunCounts> {
     expired: expiry.expiredCount,
     delivered: watches.deliveredCount,
     simulatedMs: world.nowMs,
+    changes: world.changeCount,
   }
 }

@@ -5,7 +5,7 @@
  * come (faults.ts), what clients want (clients.ts, watchers.ts), what must hold (judge.ts).
  */
 import type { MemberId } from '../../src/raft/types.ts'
-import { bootstrap, initialMemberId } from '../../src/replica/bootstrap.ts'
+import { type Bootstrap, bootstrap, initialMemberId } from '../../src/replica/bootstrap.ts'
 import type { ConditionCode, Log } from '../../src/replica/ports.ts'
 import type { Replica } from '../../src/replica/replica.ts'
 import type { Command } from '../../src/store/command.ts'
@@ -42,6 +42,7 @@ const TRACE_LINES_MAX = 120
 /** Events of one run; more mean that something spins. */
 const EVENTS_MAX = 5_000_000
 const GONE_MS_MAX = 30
+const JOIN_LOOK_MS = 10
 
 /** Somebody who is told when a process ends, because they were connected to it. */
 export interface Connected {
@@ -58,14 +59,17 @@ export class World {
   readonly members: SimMember[] = []
   readonly connected: Connected[] = []
   readonly trace: string[] = []
-  /** Of each member's disk, by its place in `members`. */
+  /** Of each member's disk, in the order in which members came: at first that of `members`. */
   readonly diskSpeeds: DiskSpeed[] = []
+  /** Members that were added and have no state yet, and those that were removed and have ended. */
+  readonly #others: SimMember[] = []
   /** Called when a client was told that its write is done: what comes right after that is what it counts on. */
   acknowledged: () => void = () => {}
   readonly #waiting = new Map<object, SimMember>()
   readonly #jobs: (() => Promise<void>)[] = []
   #mustSettle = false
   #failure: unknown
+  #changes = 0
   #events = 0
 
   private constructor(options: WorldOptions) {
@@ -73,7 +77,7 @@ export class World {
     this.settings = options.settings ?? ROOMY
     this.judge = new Judge(this.settings, options.digestEvery ?? 1)
     this.network = new SimNetwork(this.timeline, this.random.fork(), {
-      lifeOf: (id) => this.byId(id).life,
+      lifeOf: (id) => this.#find(id)?.life ?? 0,
       deliver: (to, messages) => this.byId(to).deliver(messages),
       dropped: (from, to) => this.byId(from).when((replica) => replica.unreachable(to)),
     })
@@ -104,6 +108,11 @@ export class World {
     return this.#waiting.size
   }
 
+  /** Members that joined or left. */
+  get changeCount(): number {
+    return this.#changes
+  }
+
   /** Says that a promise was resolved: before time goes on, whoever awaits it runs. */
   readonly resolved = (): void => {
     this.#mustSettle = true
@@ -121,7 +130,7 @@ export class World {
   }
 
   byId(id: MemberId): SimMember {
-    const member = this.members.find((other) => other.id === id)
+    const member = this.#find(id)
     if (member === undefined) throw new TypeError(`no member ${id}`)
     return member
   }
@@ -191,9 +200,39 @@ export class World {
   restart(member: SimMember): void {
     this.plan(async () => {
       if (member.isUp) return
-      await member.start()
-      this.note(`${member.name} starts: applied ${member.replica?.store.appliedIndex}`)
+      if (await member.start()) this.note(`${member.name} starts: applied ${member.replica?.store.appliedIndex}`)
+      else this.retire(member)
     })
+  }
+
+  /** A member that was added starts. Clients hear of it when it has a state; until then no fault hits it. */
+  enlist(name: string, id: MemberId, fresh: Bootstrap): void {
+    const member = this.#make(name, id)
+    member.format(fresh)
+    this.#others.push(member)
+    this.restart(member)
+    const look = (): void => {
+      if ((member.replica?.store.appliedIndex ?? 0) === 0) {
+        this.timeline.in(JOIN_LOOK_MS, look)
+        return
+      }
+      this.note(`${name} has joined`)
+      this.#changes++
+      this.#others.splice(this.#others.indexOf(member), 1)
+      this.members.push(member)
+    }
+    this.timeline.in(JOIN_LOOK_MS, look)
+  }
+
+  /** A member that was removed ends for good. */
+  retire(member: SimMember): void {
+    const place = this.members.indexOf(member)
+    if (place < 0) return
+    this.note(`${member.name} leaves`)
+    this.#changes++
+    this.members.splice(place, 1)
+    this.#others.push(member)
+    this.crash(member)
   }
 
   pause(member: SimMember): void {
@@ -276,6 +315,10 @@ export class World {
     })
   }
 
+  #find(id: MemberId): SimMember | undefined {
+    return this.members.find((other) => other.id === id) ?? this.#others.find((other) => other.id === id)
+  }
+
   #heard(request: object): void {
     if (!this.#waiting.delete(request)) throw new SimFailure('wrong result', 'a request was answered twice')
   }
@@ -283,40 +326,44 @@ export class World {
   #build(count: number): void {
     const names = Array.from({ length: count }, (_, place) => `m${place + 1}`)
     const initial = names.map((name, place) => ({ name, peerUrls: [`http://127.0.0.1:${2380 + place}`] }))
-    for (const [place, { name, peerUrls }] of initial.entries()) {
-      const id = initialMemberId(peerUrls, 'sim')
-      this.diskSpeeds.push(FAST_DISK)
-      const diskRandom = this.random.fork()
-      const member = new SimMember({
-        id,
-        name,
-        timeline: this.timeline,
-        random: this.random.fork(),
-        disk: new SimDisk({
-          timeline: this.timeline,
-          random: diskRandom,
-          latencyMs: () => {
-            const { msMin, msMax } = this.diskSpeeds[place] ?? FAST_DISK
-            return diskRandom.between(msMin, msMax)
-          },
-          resolved: this.resolved,
-        }),
-        clock: new SimMachineClock(this.timeline, 1 + this.random.between(-DRIFT_MAX, DRIFT_MAX)),
-        settings: this.settings,
-        transport: {
-          send: (messages) => this.network.send(id, messages),
-          setRemotes: () => {},
-          sendSnapshot: (to, message) => {
-            if (message.kind === 'installSnapshot') this.snapshots.send(member, this.byId(to), message)
-          },
-        },
-        log: this.#logOf(name),
-        judge: this.judge,
-        resolved: this.resolved,
-      })
+    for (const { name, peerUrls } of initial) {
+      const member = this.#make(name, initialMemberId(peerUrls, 'sim'))
       member.format(bootstrap(initial, name, 'sim', { history: this.settings.history }))
       this.members.push(member)
     }
+  }
+
+  #make(name: string, id: MemberId): SimMember {
+    const place = this.diskSpeeds.push(this.diskSpeeds[0] ?? FAST_DISK) - 1
+    const diskRandom = this.random.fork()
+    const member = new SimMember({
+      id,
+      name,
+      timeline: this.timeline,
+      random: this.random.fork(),
+      disk: new SimDisk({
+        timeline: this.timeline,
+        random: diskRandom,
+        latencyMs: () => {
+          const { msMin, msMax } = this.diskSpeeds[place] ?? FAST_DISK
+          return diskRandom.between(msMin, msMax)
+        },
+        resolved: this.resolved,
+      }),
+      clock: new SimMachineClock(this.timeline, 1 + this.random.between(-DRIFT_MAX, DRIFT_MAX)),
+      settings: this.settings,
+      removed: () => this.note(`${name} was removed`),
+      network: {
+        send: (messages) => this.network.send(id, messages),
+        sendSnapshot: (to, message) => {
+          if (message.kind === 'installSnapshot') this.snapshots.send(member, this.byId(to), message)
+        },
+      },
+      log: this.#logOf(name),
+      judge: this.judge,
+      resolved: this.resolved,
+    })
+    return member
   }
 
   #logOf(name: string): Log {
