@@ -13,6 +13,8 @@ import { ApiError, ClientError } from './errors.ts'
 
 /** Bytes of an answer that is taken as a whole: a value of 10 MiB, twice, with every character escaped. */
 export const ANSWER_BYTES_MAX = 128 * 1024 * 1024
+/** Answers of this length are taken in the fastest way. */
+const SMALL_BYTES_MAX = 64 * 1024
 /** A server that has no connection for us after this long is left for the next. Milliseconds. */
 const CONNECT_MS_MAX = 5_000
 /** Longer than a member lets any request wait (7 s by default). Milliseconds. */
@@ -61,6 +63,8 @@ export interface OpenAnswer {
   /** Which server answered. */
   readonly endpoint: string
   readonly body: Dispatcher.ResponseData['body']
+  /** Its length as announced; infinite when it was not. */
+  readonly bytes: number
 }
 
 export interface Answer {
@@ -98,8 +102,9 @@ export class Http {
   /** Sends a request and takes the whole answer, whatever its status. @throws ClientError; the signal's reason. */
   async ask(ask: Ask): Promise<Answer> {
     return this.#withFailOver(ask, async (endpoint) => {
-      const { status, index, clusterId, body } = await this.#send(endpoint, ask)
-      const text = await readAll(body, ask)
+      const open = await this.#send(endpoint, ask)
+      const { status, index, clusterId } = open
+      const text = await readAll(open, ask)
       if (status >= 500 && ask.method === 'GET' && this.endpoints.urls.length > 1) throw errorOf(status, text)
       return { status, index, clusterId, text }
     })
@@ -113,7 +118,7 @@ export class Http {
     return this.#withFailOver(ask, async (endpoint) => {
       const answer = await this.#send(endpoint, ask)
       if (answer.status === 200) return answer
-      throw errorOf(answer.status, await readAll(answer.body, ask))
+      throw errorOf(answer.status, await readAll(answer, ask))
     })
   }
 
@@ -159,11 +164,14 @@ export class Http {
       clusterId: String(answer.headers['x-etcd-cluster-id'] ?? ''),
       endpoint,
       body: answer.body,
+      bytes: Number(answer.headers['content-length'] ?? Number.POSITIVE_INFINITY),
     }
   }
 }
 
-async function readAll(body: OpenAnswer['body'], ask: Ask): Promise<string> {
+async function readAll({ body, bytes: announced }: OpenAnswer, ask: Ask): Promise<string> {
+  if (announced <= SMALL_BYTES_MAX) return body.text()
+  if (announced > ANSWER_BYTES_MAX && announced !== Number.POSITIVE_INFINITY) throw tooLarge(ask)
   const pieces: Buffer[] = []
   let bytes = 0
   for await (const piece of body as AsyncIterable<Buffer>) {

@@ -4,13 +4,17 @@
  * Owns: percent-encoding of keys, queries and forms.
  */
 
+/** What needs no escapes: nearly all keys, and tested in no time. */
+const PLAIN_PATH = /^[\w/.~-]*$/
+const PLAIN_TEXT = /^[\w.~-]*$/
+
 /** Names and values of a query or a form; undefined ones are left out. */
 export type Parameters = Readonly<Record<string, string | number | boolean | undefined>>
 
 /** `/v2/keys` with a key, encoded, and a query. Undefined parameters are left out. */
 export function keyTarget(path: string, query: Parameters): string {
   const text = encode(query)
-  const key = path === '/' ? '/' : path.split('/').map(encodeText).join('/')
+  const key = PLAIN_PATH.test(path) ? path : path.split('/').map(encodeText).join('/')
   return `/v2/keys${key}${text === '' ? '' : `?${text}`}`
 }
 
@@ -27,5 +31,6 @@ export function encode(parameters: Parameters): string {
 
 /** Half of a surrogate pair has no UTF-8; it becomes U+FFFD rather than an error. */
 function encodeText(text: string): string {
+  if (PLAIN_TEXT.test(text)) return text
   return encodeURIComponent(text.toWellFormed())
 }

@@ -7,8 +7,8 @@
 import type { EventJson } from '../client/node.ts'
 
 /** Changes that may wait, and the bytes of their values. */
-export const QUEUE_EVENTS_MAX = 200_000
-export const QUEUE_BYTES_MAX = 64 * 1024 * 1024
+const QUEUE_EVENTS_MAX = 200_000
+const QUEUE_BYTES_MAX = 64 * 1024 * 1024
 
 /** A change, and when it arrived (`performance.now()`), for what is left of its TTL. */
 export interface QueuedEvent {

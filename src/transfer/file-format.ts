@@ -17,7 +17,7 @@ import { TransferError } from './errors.ts'
 import type { TreeNode } from './tree.ts'
 
 /** The version that is written, and the newest that is read. */
-export const FORMAT_VERSION = 1
+const FORMAT_VERSION = 1
 /** Bytes of a line: a value of 10 MiB with every character escaped, and its key. */
 export const LINE_BYTES_MAX = 64 * 1024 * 1024
 

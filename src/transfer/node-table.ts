@@ -7,6 +7,7 @@
  * 64 bits stand for a path and 64 for a node's content. Among a million paths the odds that two meet are one in 30 million.
  */
 import assert from 'node:assert'
+import type { Print } from './fingerprint.ts'
 
 const SLOTS_MIN = 1 << 12
 /** A table beyond 100 million nodes is not what this tool is for. */
@@ -27,7 +28,7 @@ export const Mark = {
 
 /** Entries by path. A slot number is good until the next `put`. */
 export class NodeTable {
-  #words = new Uint32Array(SLOTS_MIN * 4)
+  #words = new Int32Array(SLOTS_MIN * 4)
   #due = new Int32Array(SLOTS_MIN)
   #marks = new Uint8Array(SLOTS_MIN)
   #slots = SLOTS_MIN
@@ -39,31 +40,27 @@ export class NodeTable {
   }
 
   /** The slot of a path; -1 when it is not known. @param path of `printOfPath`. */
-  find(path: Buffer): number {
-    const slot = this.#seek(path.readUInt32LE(0), path.readUInt32LE(4))
+  find(path: Print): number {
+    const slot = this.#seek(path.a, path.b)
     return this.#isFree(slot) ? -1 : slot
   }
 
   /** The slot of a path, new when it was not known; its content becomes `content`. */
-  put(path: Buffer, content: Buffer): number {
+  put(path: Print, content: Print): number {
     if (this.#size >= this.#slots * FILL_MAX) this.#grow()
-    const high = path.readUInt32LE(0)
-    const low = path.readUInt32LE(4)
-    const slot = this.#seek(high, low)
+    const slot = this.#seek(path.a, path.b)
     if (this.#isFree(slot)) {
       this.#size += 1
-      this.#words[slot * 4] = high
-      this.#words[slot * 4 + 1] = low | 1
+      this.#words[slot * 4] = path.a
+      this.#words[slot * 4 + 1] = path.b | 1
     }
-    this.#words[slot * 4 + 2] = content.readUInt32LE(0)
-    this.#words[slot * 4 + 3] = content.readUInt32LE(4)
+    this.#words[slot * 4 + 2] = content.a
+    this.#words[slot * 4 + 3] = content.b
     return slot
   }
 
-  hasContent(slot: number, content: Buffer): boolean {
-    return (
-      this.#words[slot * 4 + 2] === content.readUInt32LE(0) && this.#words[slot * 4 + 3] === content.readUInt32LE(4)
-    )
+  hasContent(slot: number, content: Print): boolean {
+    return this.#words[slot * 4 + 2] === content.a && this.#words[slot * 4 + 3] === content.b
   }
 
   has(slot: number, mark: number): boolean {
@@ -105,7 +102,7 @@ export class NodeTable {
   #seek(high: number, low: number): number {
     const mask = this.#slots - 1
     // Bit 0 of the second word says that a slot is taken, so it takes no part.
-    const wanted = (low | 1) >>> 0
+    const wanted = low | 1
     let slot = (high ^ (low >>> 1)) & mask
     while (!this.#isFree(slot)) {
       if (this.#words[slot * 4] === high && this.#words[slot * 4 + 1] === wanted) return slot
@@ -122,7 +119,7 @@ export class NodeTable {
     const before = { words: this.#words, due: this.#due, marks: this.#marks, slots: this.#slots }
     this.#slots *= 2
     assert(this.#slots <= SLOTS_MAX, 'a tree of more than 100 million nodes')
-    this.#words = new Uint32Array(this.#slots * 4)
+    this.#words = new Int32Array(this.#slots * 4)
     this.#due = new Int32Array(this.#slots)
     this.#marks = new Uint8Array(this.#slots)
     for (let from = 0; from < before.slots; from += 1) {

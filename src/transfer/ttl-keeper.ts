@@ -10,7 +10,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import type { TreeNode } from './tree.ts'
 
 /** Keys kept. Each costs some 150 bytes, and a request each half of its TTL. Further ones live until a pass sees them. */
-export const TTL_KEYS_MAX = 250_000
+const TTL_KEYS_MAX = 250_000
 const LOOK_MS = 250
 /** Looked up no more often than this. Milliseconds. */
 const PAUSE_MS_MIN = 1_000

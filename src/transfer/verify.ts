@@ -8,13 +8,13 @@
  * change; so each path that differs is then compared by itself, a few times, while changes go on being carried over.
  */
 import { setTimeout as wait } from 'node:timers/promises'
-import { printOfNode, printOfPath, TreeDigest } from './fingerprint.ts'
+import { isSamePrint, printOfNode, printOfPath, TreeDigest } from './fingerprint.ts'
 import { Mark, type NodeTable } from './node-table.ts'
 import type { Counts } from './progress.ts'
 import type { Tree, TreeNode } from './tree.ts'
 
 /** Paths that are named and looked at again; of more, only the number is known. */
-export const DIFFERING_MAX = 1_000
+const DIFFERING_MAX = 1_000
 /** Looks at a path that differs, and the pause between them. */
 const LOOKS_MAX = 20
 const LOOK_PAUSE_MS = 250
@@ -182,7 +182,7 @@ function isSame(source: TreeNode | undefined, target: TreeNode | undefined): boo
     const one = source ?? target
     return one === undefined || isNearlyDue(one)
   }
-  return printOfNode(source).equals(printOfNode(target))
+  return isSamePrint(printOfNode(source), printOfNode(target))
 }
 
 function isDue({ ttlSeconds }: TreeNode): boolean {
