@@ -1,0 +1,163 @@
+/** Changing the members over HTTP: every status and sentence of the API page, 7.2, as etcd 3.4 was heard to say them. */
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { jsonFault } from '../../src/http/go-json.ts'
+import type { MemberChangeAnswer } from '../../src/http/ports.ts'
+import { type HttpMember, requestText, startHttp } from '../support/http-member.ts'
+import { exchange, parseAnswer } from '../support/raw-http.ts'
+
+let http: HttpMember
+
+beforeEach(async () => {
+  http = await startHttp()
+})
+afterEach(() => http.close())
+
+async function ask(method: string, path: string, body?: string, type = 'application/json') {
+  const text = requestText(method, `/v2/members${path}`, body, body === undefined ? [] : [`Content-Type: ${type}`])
+  return parseAnswer(await exchange(http.port, text))
+}
+
+async function said(method: string, path: string, body?: string, type?: string): Promise<string> {
+  const answer = await ask(method, path, body, type)
+  return `${answer.status} ${answer.body}`
+}
+
+const GOOD = '{"peerURLs":["http://b:2380","http://a:2380"],"name":"ignored"}'
+const STRUCTURE = 'Go value of type struct { PeerURLs []string "json:\\"peerURLs\\"" }'
+const fails = (reason: Extract<MemberChangeAnswer, { ok: false }>['reason']) => ({ ok: false as const, reason })
+
+describe('POST', () => {
+  test.each(['', '/', '/anything/at/all', '/leader'])('adds a member, whatever follows the path: %s', async (path) => {
+    const answer = await ask('POST', path, GOOD)
+    expect(answer.status).toBe(201)
+    expect(answer.body).toBe('{"id":"abc123","name":"","peerURLs":["http://a:2380","http://b:2380"],"clientURLs":[]}\n')
+    expect(http.member.memberChanges.asked).toEqual([['add', ['http://a:2380', 'http://b:2380']]])
+  })
+
+  test.each([
+    ['peerUrlExists', '409 {"message":"membership: peerURL exists"}'],
+    ['idExists', '409 {"message":"membership: ID exists"}'],
+    ['idRemoved', '500 {"message":"Internal Server Error"}'],
+    ['failed', '500 {"message":"Internal Server Error"}'],
+  ] as const)('that ends as %s is answered %s', async (reason, answer) => {
+    http.member.memberChanges.answer = fails(reason)
+    expect(await said('POST', '', GOOD)).toBe(answer)
+  })
+
+  test.each([
+    ['', 'unexpected end of JSON input'],
+    ['x', "invalid character 'x' looking for beginning of value"],
+    ['{}', 'no valid URLs given'],
+    ['null', 'no valid URLs given'],
+    ['[]', `json: cannot unmarshal array into ${STRUCTURE}`],
+    ['"s"', `json: cannot unmarshal string into ${STRUCTURE}`],
+    ['1', `json: cannot unmarshal number into ${STRUCTURE}`],
+    ['true', `json: cannot unmarshal bool into ${STRUCTURE}`],
+    ['{"peerURLs":"x"}', 'json: cannot unmarshal string into Go struct field .peerURLs of type []string'],
+    ['{"peerURLs":{}}', 'json: cannot unmarshal object into Go struct field .peerURLs of type []string'],
+    ['{"peerURLs":[1]}', 'json: cannot unmarshal number into Go struct field .peerURLs of type string'],
+    ['{"peerURLs":[null]}', 'URL scheme must be http, https, unix, or unixs: '],
+    ['{"peerURLs":["ftp://h:1"]}', 'URL scheme must be http, https, unix, or unixs: ftp://h:1'],
+    ['{"peerURLs":["h:1"]}', 'URL scheme must be http, https, unix, or unixs: h:1'],
+    ['{"peerURLs":["127.0.0.1:1"]}', 'parse "127.0.0.1:1": first path segment in URL cannot contain colon'],
+    ['{"PEERurls":["http://h"]}', 'URL address does not have the form "host:port": http://h'],
+    ['{"peerURLs":["http://h:1/"]}', 'URL must not contain a path: http://h:1/'],
+    ['{"peerURLs":["http://h:a"]}', 'parse "http://h:a": invalid port ":a" after host'],
+    ['{"peerURLs":["http://[::1:1"]}', `parse "http://[::1:1": missing ']' in host`],
+    ['{"peerURLs":["http://a b:1"]}', 'parse "http://a b:1": invalid character " " in host name'],
+    ['{"peerURLs":["http://%zz:1"]}', 'parse "http://%zz:1": invalid URL escape "%zz"'],
+  ])('of %s is answered 400: %s', async (body, message) => {
+    const answer = await ask('POST', '', body)
+    expect(answer.status).toBe(400)
+    expect(answer.body).toBe(JSON.stringify({ message }))
+    expect(http.member.memberChanges.asked).toEqual([])
+  })
+
+  test.each([
+    ['application/x-www-form-urlencoded', 'application/x-www-form-urlencoded'],
+    ['Application/json', 'Application/json'],
+    ['', ''],
+    ['TEXT/plain; charset=utf-8', 'text/plain'],
+  ])('of type "%s" is answered 415', async (type, shown) => {
+    const message = `Bad Content-Type ${shown}, accept application/json`
+    expect(await said('POST', '', GOOD, type)).toBe(`415 ${JSON.stringify({ message })}`)
+  })
+
+  test('of a type with a parameter is taken', async () => {
+    expect((await ask('POST', '', GOOD, 'Application/JSON ; charset=utf-8')).status).toBe(201)
+  })
+
+  test('of a body that is too long is refused, and nothing is kept of it', async () => {
+    const body = `{"peerURLs":["http://${'a'.repeat(1024 * 1024)}:1"]}`
+    expect((await ask('POST', '', body)).status).toBe(413)
+  })
+})
+
+describe('DELETE', () => {
+  test('removes a member, its id in any spelling', async () => {
+    const answer = await ask('DELETE', '/00ABCdef')
+    expect(`${answer.status} ${answer.body}`).toBe('204 ')
+    expect(http.member.memberChanges.asked).toEqual([['remove', 'abcdef']])
+  })
+
+  test.each([
+    ['idNotFound', '404 {"message":"No such member: ab"}'],
+    ['idRemoved', '410 {"message":"Member permanently removed: ab"}'],
+    ['failed', '500 {"message":"Internal Server Error"}'],
+  ] as const)('that ends as %s is answered %s', async (reason, answer) => {
+    http.member.memberChanges.answer = fails(reason)
+    expect(await said('DELETE', '/0AB')).toBe(answer)
+  })
+
+  test.each(['/zz', '/12345678901234567', '/leader', '/a/b'])('of %s finds nobody', async (path) => {
+    expect(await said('DELETE', path)).toBe(`404 {"message":"No such member: ${path.slice(1)}"}`)
+    expect(http.member.memberChanges.asked).toEqual([])
+  })
+
+  test('of nobody is not allowed', async () => {
+    for (const path of ['', '/']) expect(await said('DELETE', path)).toBe('405 Method Not Allowed\n')
+  })
+})
+
+describe('PUT', () => {
+  test('moves a member', async () => {
+    expect(await said('PUT', '/ab', GOOD)).toBe('204 ')
+    expect(http.member.memberChanges.asked).toEqual([['update', 'ab', ['http://a:2380', 'http://b:2380']]])
+  })
+
+  test.each([
+    ['idNotFound', '404 {"message":"No such member: ab"}'],
+    ['peerUrlExists', '409 {"message":"membership: peerURL exists"}'],
+    ['idRemoved', '500 {"message":"Internal Server Error"}'],
+  ] as const)('that ends as %s is answered %s', async (reason, answer) => {
+    http.member.memberChanges.answer = fails(reason)
+    expect(await said('PUT', '/ab', GOOD)).toBe(answer)
+  })
+
+  test('looks at the id first, and then at the body', async () => {
+    expect(await said('PUT', '', '{', 'text/plain')).toBe('405 Method Not Allowed\n')
+    expect(await said('PUT', '/zz', '{', 'text/plain')).toBe('404 {"message":"No such member: zz"}')
+    expect((await ask('PUT', '/ab', '{', 'text/plain')).status).toBe(415)
+    expect(await said('PUT', '/ab', '{')).toBe('400 {"message":"unexpected end of JSON input"}')
+  })
+})
+
+test.each([
+  ['{"peerURLs":[]}{', "invalid character '{' after top-level value"],
+  ['{"a":tru}', "invalid character '}' in literal true (expecting 'e')"],
+  ['{"a" 1}', "invalid character '1' after object key"],
+  ['{a:1}', "invalid character 'a' looking for beginning of object key string"],
+  ['{"a":1,}', "invalid character '}' looking for beginning of object key string"],
+  ['{"a":1 2}', "invalid character '2' after object key:value pair"],
+  ['[1 2]', "invalid character '2' after array element"],
+  ['{"a":"\\x"}', "invalid character 'x' in string escape code"],
+  ['"\\u00g0"', "invalid character 'g' in \\u hexadecimal character escape"],
+  ['"a\nb"', "invalid character '\\n' in string literal"],
+  ['{"a":01}', "invalid character '1' after object key:value pair"],
+  ['{"a":1.}', "invalid character '}' after decimal point in numeric literal"],
+  ['{"a":1e}', "invalid character '}' in exponent of numeric literal"],
+  ['{"a":-}', "invalid character '}' in numeric literal"],
+  ['{"a":[1,{"b":null}],"c":-0.5e+7,"d":"\\u00e9"} ', undefined],
+])('of %s Go says %s', (text, fault) => {
+  expect(jsonFault(text)).toBe(fault)
+})
