@@ -1,5 +1,5 @@
 /**
- * The text of `docs/options.md`: every option, and every flag of etcd that is ignored, renamed or refused.
+ * The text of `docs/options.md`: every option, and every flag of etcd that is not one of them, with what it meets.
  */
 import { shownDefault } from '../src/config/command-line.ts'
 import { OBSOLETE_FLAGS, type ObsoleteFlag } from '../src/config/obsolete.ts'
@@ -12,7 +12,8 @@ Made from the rows in \`src/config/rows/\` by \`npm run fix\`: change it there.
 
 Each option can be given as a flag (\`--name x\`, \`--name=x\`, or with one dash as in Go), as a \`MUSTER_\` variable or as
 an \`ETCD_\` variable. A flag comes before a \`MUSTER_\` variable, that before an \`ETCD_\` variable, and that before the
-default. Empty variables count as not set; unknown ones with these prefixes are reported and ignored.
+default. With \`--config-file\` only what stands in that file counts. Empty variables count as not set; unknown ones with these
+prefixes are reported and ignored.
 
 A word that is no known flag, or a value that cannot be read, ends the process with status 2 (1 when it came from a
 variable); a value that breaks a rule ends it with status 1. Either way there is one sentence on standard error.
@@ -47,15 +48,20 @@ function renderOption(option: Option): string {
 function renderObsolete(): string {
   return `## Flags of etcd that are not options of muster
 
-An old command line keeps working as far as that does what its author meant.
+All flags of etcd 0.4.6, 2.3 and 3.4 are accepted, so that an old command line keeps working; their \`ETCD_\` variables likewise.
 
-${obsoleteTable('ignored', 'Accepted with a warning, without effect', 'Instead')}
-${obsoleteTable('renamed', 'Accepted with a warning, as another option', 'Taken as')}
-${obsoleteTable('refused', 'Refused, because going on would do something else', 'Why')}`
+${obsoleteTable('translated', 'Accepted with a warning, as other options', 'Taken as')}
+${obsoleteTable('renamed', 'Accepted with a warning, under another name', 'Taken as')}
+${obsoleteTable('file', 'Files of options', 'What')}
+${obsoleteTable('ignored', 'Accepted with a warning, without effect', 'Why')}
+${obsoleteTable('refused', 'Refused, because going on would do harm', 'Why')}`
 }
 
 function obsoleteTable(fate: ObsoleteFlag['fate'], title: string, column: string): string {
   const rows = OBSOLETE_FLAGS.filter((row) => row.fate === fate).sort((a, b) => (a.flag < b.flag ? -1 : 1))
-  const lines = rows.map(({ flag, note }) => `| \`--${flag}\` | ${fate === 'renamed' ? `\`--${note}\`` : note} |`)
+  const lines = rows.map(({ flag, note }) => {
+    const text = fate === 'renamed' ? `--${note}` : note
+    return `| \`--${flag}\` | ${text.replace(/--[a-z-]+/g, '`$&`')} |`
+  })
   return `### ${title}\n\n| Flag | ${column} |\n|---|---|\n${lines.join('\n')}\n`
 }

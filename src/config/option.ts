@@ -5,7 +5,17 @@
  */
 
 /** How the text of a value is read; see `values.ts`. */
-export type OptionKind = 'name' | 'text' | 'list' | 'integer' | 'switch' | 'choice' | 'urls' | 'cluster' | 'origins'
+export type OptionKind =
+  | 'name'
+  | 'text'
+  | 'output'
+  | 'list'
+  | 'integer'
+  | 'switch'
+  | 'choice'
+  | 'urls'
+  | 'cluster'
+  | 'origins'
 
 export type OptionGroup =
   | 'Member'

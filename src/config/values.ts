@@ -13,6 +13,7 @@ import { parseEndpoint, parseEndpoints } from './urls.ts'
 export interface ValueOfKind {
   name: string
   text: string
+  output: string
   list: readonly string[]
   integer: number
   switch: boolean
@@ -30,6 +31,7 @@ export function parseValue<K extends OptionKind>(option: Option & { readonly kin
 const PARSERS: { readonly [K in OptionKind]: (text: string, option: Option) => ValueOfKind[K] } = {
   name: parseName,
   text: (text) => text,
+  output: parseOutput,
   list: parseList,
   integer: parseInteger,
   switch: parseBoolean,
@@ -43,6 +45,12 @@ function parseName(text: string): string {
   if (!/^[^=,\s]{1,256}$/.test(text))
     throw new RangeError('want a name of 1 to 256 characters without "=", "," or blanks')
   return text
+}
+
+/** Of several places the first counts. The journal reads standard error. */
+function parseOutput(text: string): string {
+  const [first = ''] = parseList(text)
+  return first === '' || first === 'default' || first === 'systemd/journal' ? 'stderr' : first
 }
 
 function parseList(text: string): readonly string[] {

@@ -265,11 +265,11 @@ describe('flags of etcd that are not ours', () => {
       { ETCD_AUTO_COMPACTION_RETENTION: '1' },
     )
     expect(warnings.toSorted()).toEqual([
-      'ETCD_AUTO_COMPACTION_RETENTION is ignored',
-      'flag --enable-v2 is ignored',
-      'flag --logger is ignored',
-      'flag --pre-vote is ignored',
-      'flag --quota-backend-bytes is ignored',
+      'ETCD_AUTO_COMPACTION_RETENTION is ignored: it concerns the v3 API, which muster does not have',
+      'flag --enable-v2 is ignored: v2 is always served',
+      'flag --logger is ignored: use --log-format',
+      'flag --pre-vote is ignored: members always ask before they stand for election',
+      'flag --quota-backend-bytes is ignored: it concerns a database that muster does not have',
       'flag --wal-dir is ignored: all data is in --data-dir',
     ])
   })
@@ -280,31 +280,44 @@ describe('flags of etcd that are not ours', () => {
     }
   })
 
-  test('addresses of etcd before 2.0 become URLs, unless the newer flag is given too', () => {
-    const old = [
-      '-addr=10.0.0.1:4001',
-      '-bind-addr=0.0.0.0:4001',
-      '-peer-addr',
-      '10.0.0.1:7001',
-      '-peer-bind-addr=127.0.0.1:7001',
-    ]
-    const { config, warnings } = load(old)
-    expect(warnings).toHaveLength(4)
-    expect(hrefs(config.advertiseClientUrls)).toEqual(['http://10.0.0.1:4001'])
-    expect(hrefs(config.listenClientUrls)).toEqual(['http://0.0.0.0:4001'])
-    expect(hrefs(config.initialAdvertisePeerUrls)).toEqual(['http://10.0.0.1:7001'])
-    expect(hrefs(config.listenPeerUrls)).toEqual(['http://127.0.0.1:7001'])
-    const both = load(['-addr=10.0.0.1:4001', '--advertise-client-urls=http://10.0.0.2:2379'])
-    expect(hrefs(both.config.advertiseClientUrls)).toEqual(['http://10.0.0.2:2379'])
+  test('a CA file alone demands certificates, as before 2.1', () => {
+    const { clientTls, peerTls } = config(['-ca-file=ca.pem', '--peer-ca-file', 'peers.pem'])
+    expect(clientTls).toMatchObject({ trustedCaFile: 'ca.pem', clientCertAuth: true })
+    expect(peerTls).toMatchObject({ trustedCaFile: 'peers.pem', clientCertAuth: true })
+  })
+
+  test('--debug is the level of the log, unless that is given', () => {
+    expect(config([], { ETCD_DEBUG: '1' }).logLevel).toBe('debug')
+    expect(config(['--debug=false']).logLevel).toBe('info')
+    expect(config(['--debug', '--log-level=error']).logLevel).toBe('error')
+  })
+
+  test('places for the log: the first of several, and the journal by way of standard error', () => {
+    const of = (text: string) => config([`--log-outputs=${text}`]).logOutput
+    expect([of('default'), of('stdout,/var/log/x'), of('systemd/journal'), of('/var/log/x')]).toEqual([
+      ...['stderr', 'stdout', 'stderr', '/var/log/x'],
+    ])
+    expect(config(['--log-output=stdout', '--log-format=console'])).toMatchObject({
+      logOutput: 'stdout',
+      logFormat: 'pretty',
+    })
+  })
+
+  test('a limit beyond what there can be is taken as the most', () => {
+    const { config, warnings } = load([], { ETCD_MAX_REQUEST_BYTES: '33554432' })
+    expect(config.maxRequestBytes).toBe(16_777_216)
+    expect(warnings).toEqual([
+      'ETCD_MAX_REQUEST_BYTES is 33554432, and is taken as 16777216 bytes, the most there can be',
+    ])
   })
 
   test('one that asks for something else than we do is refused, unless it asks for nothing', () => {
     expect(failure(['--peers=10.0.0.1:7001'])).toEqual([
       1,
-      'musterd: flag --peers cannot be honoured: name the members with --initial-cluster',
+      'musterd: flag --peers cannot be honoured: going on would found a second cluster beside theirs: name all members with --initial-cluster',
     ])
     expect(failure([], { ETCD_PEERS: '10.0.0.1:7001' })[1]).toMatch(/^musterd: ETCD_PEERS cannot be honoured: /)
-    expect(load(['--peers=', '--auth-token', 'simple']).warnings).toHaveLength(2)
+    expect(load(['--peers=', '--tls-min-version', 'TLS1.2']).warnings).toHaveLength(2)
   })
 })
 

@@ -57,7 +57,7 @@ export const IMPORT_ROWS: readonly ImportRow[] = [
     values: [],
     types: [],
     node: 'any',
-    packages: ['commander'],
+    packages: ['commander', 'smol-toml', 'yaml'],
     says: 'config/ imports nothing of ours',
   },
   {
