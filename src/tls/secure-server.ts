@@ -38,19 +38,19 @@ export class SecureServer extends Server {
         requestCert: demandsCertificate(settings),
         rejectUnauthorized: demandsCertificate(settings),
         handshakeTimeout: limits.handshakeMsMax,
-        ALPNProtocols: ['http/1.1'],
       },
       listener,
     )
     this.#settings = settings
     this.#limits = limits
     this.#log = new HandshakeLog(log, role, () => performance.now(), limits)
-    // Before those of the library: its own take the socket away, and would answer a failed handshake with HTTP.
+    // Before those of the library: its own takes the socket away.
     this.prependListener('connection', (socket: Socket) => this.#begin(socket))
     this.prependListener('secureConnection', (socket: Socket) => {
       // Others emit it again for connections that were let in before, when they put a new reader in front of them.
       if (socket instanceof TLSSocket) this.#end(socket)
     })
+    // The library takes a failed handshake for a client that speaks HTTP badly, and has it answered and logged as such.
     this.removeAllListeners('tlsClientError')
     this.on('tlsClientError', (error, socket) => this.#failed(error, socket))
     const forget = files.onChange(() => this.setSecureContext(files.material.options))

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
 import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
-import { connect as connectTls } from 'node:tls'
+import { connect as connectTls, type TLSSocket } from 'node:tls'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { HandshakeLog } from '../../src/tls/handshake-log.ts'
 import { TLS_LIMITS, type TlsSettings } from '../../src/tls/settings.ts'
@@ -61,6 +61,13 @@ test('a client too old for TLS 1.2 is refused', async () => {
   const old = { ca, minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT@SECLEVEL=0' } as const
   expect((await visit(rig.port, old)).error).toBeDefined()
   expect(await lastReason(rig)).toBe('it is too old for TLS 1.2')
+})
+
+test('a client that speaks HTTP/2 alone is refused, and one that speaks both is served', async () => {
+  const rig = await served()
+  expect(await visit(rig.port, { ca, ALPNProtocols: ['h2', 'http/1.1'] })).toMatchObject({ body: 'hello' })
+  expect((await visit(rig.port, { ca, ALPNProtocols: ['h2'] })).error).toBeDefined()
+  expect(await lastReason(rig)).toBe('it offers HTTP/2 alone')
 })
 
 test('only the cipher suites that are named are spoken', async () => {
@@ -305,6 +312,27 @@ describe('bounds', () => {
     // Those that were served or have gone take no place.
     for (let count = 0; count < 10; count++) expect(await visit(rig.port, { ca })).toMatchObject({ body: 'hello' })
     expect(idle.map((socket) => socket.closed)).toEqual([true, false, false])
+  })
+
+  test('connections that stand are no handshakes, and neither are those that hung up', async () => {
+    const rig = await served({}, { limits: { handshakesMax: 2 } })
+    const standing: TLSSocket[] = []
+    for (let count = 0; count < 5; count++) {
+      const socket = connectTls({ port: rig.port, host: '127.0.0.1', ca })
+      onTestFinished(() => void socket.destroy())
+      await once(socket, 'secureConnect')
+      standing.push(socket)
+      const gone = plainSocket(rig.port)
+      await once(gone, 'connect')
+      gone.destroy()
+      await eventually('its end at the server', async () => (await visit(rig.port, { ca })).body === 'hello')
+    }
+    for (const socket of standing) {
+      socket.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+      const [chunk] = (await once(socket, 'data')) as [Buffer]
+      expect(chunk.toString()).toMatch(/^HTTP\/1\.1 200/)
+    }
+    expect(rig.log.lines).toEqual([])
   })
 
   test('a server that closes does not wait for handshakes', async () => {

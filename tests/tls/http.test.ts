@@ -92,6 +92,14 @@ test('TLS at a plain port is answered with 400', async () => {
   expect(await talk.ask(hello, /\r\n\r\n/)).toMatch(/^HTTP\/1\.1 400 Bad Request\r\n/)
 })
 
+test('plain HTTP at a TLS port hears nothing', async () => {
+  const { httpsPort } = await startApi()
+  const talk = new Talk(connect({ port: httpsPort, host: '127.0.0.1' }))
+  talk.socket.write(requestText('GET', '/version'))
+  await once(talk.socket, 'close')
+  expect(talk.heard).toBe('')
+})
+
 test('bytes that are no HTTP, inside of TLS, are answered with 400', async () => {
   const { httpsPort } = await startApi()
   const talk = await Talk.secure(httpsPort)

@@ -1,5 +1,7 @@
 /** Members speak TLS to each other: streams and snapshots, and a refusal that names the reason at the end that knows it. */
 import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { connect } from 'node:net'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import type { TlsSettings } from '../../src/tls/settings.ts'
 import { type LeafOptions, TestAuthority, writePair } from '../support/certificates.ts'
@@ -119,6 +121,22 @@ test('members with certificates of their own making reach each other', async () 
   const b = await peer('b', { settings: own })
   a.member.meet(b.member)
   await eventually('a connects', () => a.member.isConnectedTo(b.member))
+})
+
+test('a stranger at the peer port that speaks no TLS hears nothing, and costs one line', async () => {
+  const a = await peer('a')
+  const socket = connect({ port: a.member.port, host: '127.0.0.1' })
+  let heard = ''
+  socket.on('data', (chunk: Buffer) => {
+    heard += chunk.toString('latin1')
+  })
+  socket.on('error', () => {})
+  socket.write('GET /members HTTP/1.1\r\nHost: a\r\n\r\n')
+  await once(socket, 'close')
+  await eventually('a line', () => a.log.lines.length > 0)
+  expect(heard).toBe('')
+  expect(a.log.reasons('warn')).toEqual(['it speaks plain HTTP where TLS is spoken'])
+  expect(a.member.log.lines).toEqual([])
 })
 
 test('a member that speaks plain HTTP is told apart', async () => {
