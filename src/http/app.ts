@@ -77,7 +77,7 @@ export function buildApp(options: AppOptions): FastifyInstance {
   app.register(debugRoutes, { member, cors })
   app.register(localConfigRoutes, { cors, setLogLevel })
   if (options.legacyEndpoints) {
-    app.register(legacyClusterRoutes, { member, cors })
+    app.register(legacyClusterRoutes, { member, cors, guard })
     app.register(moduleRoutes, { member, cors, guard, limits, closing: options.closing })
   }
   app.register(statusRoutes, { member, cors, version, slices, digestsMax })

@@ -98,6 +98,14 @@ export const CLUSTER_COMMANDS: readonly Command[] = [
   ...['--version', '--debug --no-sync cluster-health'].map(line),
 ]
 
+/** With a majority to spare. `#` stands for the id of the member that was added and not started. */
+export const MEMBER_COMMANDS: readonly Command[] = [
+  ...['member add new http://127.0.0.1:1', 'member add new http://127.0.0.1:1', 'member list'].map(line),
+  ...['member update # http://127.0.0.1:2', 'member list', 'member remove new', 'member remove #', 'member list'].map(
+    line,
+  ),
+]
+
 /** While auth is off. */
 export const USER_COMMANDS: readonly Command[] = [
   ...['user list', 'role list', 'user get none', 'role get none', 'role get root', 'auth enable', 'auth disable'].map(

@@ -11,6 +11,7 @@ import {
   CLUSTER_COMMANDS,
   type Command,
   KEY_COMMANDS,
+  MEMBER_COMMANDS,
   USER_COMMANDS,
   WATCH_COMMANDS,
 } from './etcdctl-commands.ts'
@@ -29,7 +30,10 @@ interface Server {
 /** What a command printed and how it ended, without what has to differ. */
 async function run({ urls, caFile }: Server, { args, stdin }: Command): Promise<string> {
   const known: string[] = []
-  for (const arg of args) known.push(arg.startsWith('@') ? `${await indexOf(urls, caFile, arg.slice(1))}` : arg)
+  for (const arg of args) {
+    if (arg.startsWith('@')) known.push(`${await indexOf(urls, caFile, arg.slice(1))}`)
+    else known.push(arg === '#' ? await unstartedId(urls) : arg)
+  }
   const child = spawn('etcdctl', ['--endpoints', urls.join(','), ...known], {
     env: { PATH: process.env['PATH'], ETCDCTL_API: '2', ...(caFile === undefined ? {} : { ETCDCTL_CA_FILE: caFile }) },
     timeout: COMMAND_MS_MAX,
@@ -54,6 +58,12 @@ async function indexOf(urls: readonly string[], caFile: string | undefined, key:
   const child = startChild('etcdctl', args, { env })
   await child.exited
   return (JSON.parse(child.stdout) as { readonly node: { readonly modifiedIndex: number } }).node.modifiedIndex
+}
+
+async function unstartedId(urls: readonly string[]): Promise<string> {
+  const child = startChild('etcdctl', ['--endpoints', urls.join(','), 'member', 'list'], { env: { ETCDCTL_API: '2' } })
+  await child.exited
+  return /^([0-9a-f]+)\[unstarted\]/m.exec(child.stdout)?.[1] ?? 'none'
 }
 
 /** Ids, ports, indexes and times are the server's own, and so is the order in which unsorted listings and members come. */
@@ -95,7 +105,9 @@ describe.skipIf(version === undefined)('etcdctl prints and ends alike on etcd an
 function listsOf(setup: Setup): readonly (readonly Command[])[] {
   if (setup === 'auth') return [USER_COMMANDS, AUTH_COMMANDS]
   // Over TLS a command takes several times as long, and what differs is below all of them.
-  return setup === 'tls' ? [WATCH_COMMANDS, CLUSTER_COMMANDS] : [KEY_COMMANDS, WATCH_COMMANDS, CLUSTER_COMMANDS]
+  if (setup === 'tls') return [WATCH_COMMANDS, CLUSTER_COMMANDS]
+  const common = [KEY_COMMANDS, WATCH_COMMANDS, CLUSTER_COMMANDS]
+  return setup === 'three' ? [...common, MEMBER_COMMANDS] : common
 }
 
 /** `watch --forever` prints each change once, in order. */

@@ -1,16 +1,17 @@
 /**
  * What etcd 0.4 told about its cluster and 2.0 does not: `/v2/leader`, `/v2/peers`, `/v2/admin/…` (API page, 17).
  *
- * Owns: those forms. Members are changed at `/v2/members`.
+ * Owns: those forms, and that a machine is removed by its name. Leaves to others: removing it (the member behind the port).
  */
 import type { FastifyInstance } from 'fastify'
 import { ErrorCode, type MemberJson } from '../../api.ts'
 import type { Cors } from '../cors.ts'
+import type { Guard } from '../guard.ts'
 import { jsonString } from '../keys/json.ts'
 import { sendError } from '../keys/reply.ts'
 import type { MemberPort } from '../ports.ts'
 import { route } from '../route.ts'
-import { send, sendNotFound } from '../send.ts'
+import { send, sendMessage, sendNotFound } from '../send.ts'
 
 const TEXT = ['Content-Type', 'text/plain; charset=utf-8']
 const JSON_TYPE = ['Content-Type', 'application/json']
@@ -20,11 +21,13 @@ const CONFIG = '{"activeSize":9,"removeDelay":1800,"syncInterval":5}'
 export interface LegacyClusterRoutesOptions {
   readonly member: MemberPort
   readonly cors: Cors
+  /** Only administrators remove machines. */
+  readonly guard: Guard
 }
 
 /** Registers the routes. */
 export async function legacyClusterRoutes(app: FastifyInstance, options: LegacyClusterRoutesOptions): Promise<void> {
-  const { member, cors } = options
+  const { member, cors, guard } = options
   route(app, '/v2/leader', 'GET,HEAD', cors, (response, pairs) => {
     const leader = member.members().find(({ id }) => id === member.leader())
     if (leader === undefined) {
@@ -41,11 +44,19 @@ export async function legacyClusterRoutes(app: FastifyInstance, options: LegacyC
     const machines = member.members().map((each) => renderMachine(each, member.leader()))
     send(response, 200, pairs, JSON_TYPE, `[${machines.join(',')}]`)
   })
-  route(app, '/v2/admin/machines/:name', 'GET', cors, (response, pairs, { params }) => {
+  route(app, '/v2/admin/machines/:name', 'GET,DELETE', cors, (response, pairs, { params, raw }) => {
     const { name } = params as { readonly name: string }
     const found = member.members().find((each) => each.name === name)
     if (found === undefined) sendNotFound(response, pairs)
-    else send(response, 200, pairs, JSON_TYPE, renderMachine(found, member.leader()))
+    else if (raw.method === 'GET') send(response, 200, pairs, JSON_TYPE, renderMachine(found, member.leader()))
+    else {
+      guard.admitRoot(raw, response, pairs, () => {
+        member.memberChanges.remove(found.id, ({ ok }) => {
+          if (ok) send(response, 200, pairs, [], '', TEXT)
+          else sendMessage(response, 500, pairs, [], 'Internal Server Error')
+        })
+      })
+    }
   })
 }
 

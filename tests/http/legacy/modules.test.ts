@@ -165,6 +165,20 @@ describe('the cluster', () => {
     expect(await ask('GET', '/v2/admin/config')).toBe('200 {"activeSize":9,"removeDelay":1800,"syncInterval":5}')
   })
 
+  test('loses a machine by its name, if it can', async () => {
+    const removed: string[] = []
+    let ok = true
+    http.member.memberChanges.remove = (id, done) => {
+      removed.push(id)
+      done(ok ? { ok } : { ok, reason: 'failed' })
+    }
+    expect(await ask('DELETE', '/v2/admin/machines/n2')).toMatch(/^404/)
+    expect(await ask('DELETE', '/v2/admin/machines/n1')).toBe('200 ')
+    ok = false
+    expect(await ask('DELETE', '/v2/admin/machines/n1')).toMatch(/^500/)
+    expect(removed).toEqual([http.member.memberId, http.member.memberId])
+  })
+
   test('has no leader during an election', async () => {
     http.member.knowsLeader = false
     expect(await ask('GET', '/v2/leader')).toBe('500 {"errorCode":301,"message":"During Leader Election","index":1}\n')
