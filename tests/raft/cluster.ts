@@ -109,12 +109,14 @@ export class Cluster {
     const settings = new Map(options.map((option) => option.split('=') as [string, string]))
     const learners = settings.get('learners') ?? ''
     const spare = settings.get('spare') ?? ''
-    const numbers = [...settings].filter(([name]) => name !== 'learners' && name !== 'spare')
+    const founded = Number(settings.get('founded') ?? 0)
+    const named = ['learners', 'spare', 'founded']
+    const numbers = [...settings].filter(([name]) => !named.includes(name))
     const config = Object.fromEntries(numbers.map(([name, value]) => [name, Number(value)]))
     const random = Number(settings.get('random') ?? 0)
     for (const id of voters + learners + spare) {
       const own: RaftConfig = { ...CONFIG, ...config, id: memberId(id), random: () => random }
-      this.#members.set(id, new Member(own, membership(voters, learners)))
+      this.#members.set(id, new Member(own, membership(voters, learners), spare.includes(id) ? 0 : founded))
     }
   }
 

@@ -30,13 +30,14 @@ export class Member {
   #batch: Ready | undefined
   #alive = true
 
-  constructor(config: RaftConfig, membership: Membership) {
+  /** @param founded the index that the state counts as which the cluster began with. */
+  constructor(config: RaftConfig, membership: Membership, founded = 0) {
     this.config = config
     this.#disk = {
-      hardState: { term: 0, vote: undefined, commitIndex: 0 },
-      snapshot: { index: 0, term: 0, stampMs: 0, membership },
+      hardState: { term: 0, vote: undefined, commitIndex: founded },
+      snapshot: { index: founded, term: 0, stampMs: 0, membership },
       entries: [],
-      appliedIndex: 0,
+      appliedIndex: founded,
       membership,
     }
     this.#synced = this.#disk

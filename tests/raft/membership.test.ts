@@ -66,6 +66,7 @@ describe('one change', () => {
     ['addVoter', '5', membership('1235', '9')],
     ['remove', '2', membership('13', '59')],
     ['remove', '9', membership('123', '5')],
+    ['demote', '2', membership('13', '259')],
   ] as const)('%s %s', (kind, id, after) => {
     expect(applyChange(membership('123', '59'), change(kind, id))).toEqual(after)
   })
@@ -75,6 +76,8 @@ describe('one change', () => {
     ['addLearner', '1'],
     ['addVoter', '1'],
     ['remove', '7'],
+    ['demote', '5'],
+    ['demote', '7'],
   ] as const)('%s %s changes nothing where it is so already', (kind, id) => {
     const before = membership('123', '5')
     expect(applyChange(before, change(kind, id))).toBe(before)
@@ -83,17 +86,23 @@ describe('one change', () => {
   test('the last voter stays', () => {
     const before = membership('1', '5')
     expect(applyChange(before, change('remove', '1'))).toBe(before)
+    expect(applyChange(before, change('demote', '1'))).toBe(before)
   })
 
   test('majorities before and after a change always meet', () => {
     const ids = fc.subarray(['1', '2', '3', '4', '5', '6', '7'], { minLength: 1 })
     fc.assert(
-      fc.property(ids, fc.constantFrom('addVoter', 'remove'), fc.constantFrom(...'1234567'), (voters, kind, id) => {
-        const before = membership(voters.join(''))
-        const after = applyChange(before, change(kind as 'addVoter' | 'remove', id))
-        const all = new Set([...before.voters, ...after.voters]).size
-        expect(majority(before.voters.length) + majority(after.voters.length)).toBeGreaterThan(all)
-      }),
+      fc.property(
+        ids,
+        fc.constantFrom('addVoter', 'remove', 'demote'),
+        fc.constantFrom(...'1234567'),
+        (voters, kind, id) => {
+          const before = membership(voters.join(''))
+          const after = applyChange(before, change(kind as 'addVoter' | 'remove' | 'demote', id))
+          const all = new Set([...before.voters, ...after.voters]).size
+          expect(majority(before.voters.length) + majority(after.voters.length)).toBeGreaterThan(all)
+        },
+      ),
       { seed: 1 },
     )
   })
