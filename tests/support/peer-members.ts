@@ -67,6 +67,8 @@ export interface TestMemberOptions {
   readonly clusterId?: string
   readonly heartbeatMs?: number
   readonly electionMs?: number
+  /** Told in greetings. */
+  readonly peerUrls?: readonly string[]
   readonly limits?: Partial<PeerLimits>
   readonly source?: SnapshotSource
   readonly sink?: SnapshotSink
@@ -101,6 +103,7 @@ export class TestMember {
       memberId: this.id,
       heartbeatMs: options.heartbeatMs ?? 100,
       electionMs: options.electionMs ?? 1_000,
+      ...(options.peerUrls === undefined ? {} : { peerUrls: options.peerUrls }),
     }
     const shared = {
       identity: this.identity,
