@@ -54,7 +54,9 @@ export async function applyEvents(events: readonly QueuedEvent[], options: Apply
       await applyToDirectory(path, queued, options)
       continue
     }
-    if (gathered.size >= GATHERED_MAX || hasAncestor(gathered, path)) await flush()
+    // A key that was set and removed again leaves the directories that were made on its way.
+    const isUndone = gathered.has(path) && isRemoval(queued.event)
+    if (gathered.size >= GATHERED_MAX || isUndone || hasAncestor(gathered, path)) await flush()
     gathered.set(path, queued)
   }
   await flush()
@@ -103,7 +105,7 @@ async function removeOurs(top: string, options: ApplyOptions): Promise<void> {
       for (const { path, dir } of batch) {
         const slot = table.find(printOfPath(path))
         if (slot < 0 || !table.has(slot, Mark.imported)) continue
-        table.unmark(slot, Mark.imported)
+        table.unmark(slot, Mark.imported | Mark.target)
         ttls.forget(path)
         if (dir) directories.push(path)
         else await lanes.add(() => target.remove(path, { dir: false }))
@@ -122,7 +124,8 @@ function note(node: TreeNode, { table, ttls }: ApplyOptions): void {
   for (let at = node.path.lastIndexOf('/'); at > 0; at = node.path.lastIndexOf('/', at - 1)) {
     const path = node.path.slice(0, at)
     const print = printOfPath(path)
-    if (table.find(print) >= 0) break
+    const slot = table.find(print)
+    if (slot >= 0 && (table.has(slot, Mark.imported) || table.has(slot, Mark.target))) break
     table.mark(table.put(print, printOfNode({ path, dir: true, value: '', ttlSeconds: undefined })), Mark.imported)
   }
   if (node.ttlSeconds === undefined) ttls.forget(node.path)
@@ -131,7 +134,7 @@ function note(node: TreeNode, { table, ttls }: ApplyOptions): void {
 
 function forget(path: string, { table }: ApplyOptions): void {
   const slot = table.find(printOfPath(path))
-  if (slot >= 0) table.unmark(slot, Mark.imported)
+  if (slot >= 0) table.unmark(slot, Mark.imported | Mark.target)
 }
 
 function nodeOf(path: string, { event, arrivedMs }: QueuedEvent): TreeNode {

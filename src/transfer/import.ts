@@ -267,7 +267,7 @@ export class LiveImport {
   }
 
   #verify(): Promise<Verdict> {
-    const { target, mirror, signal } = this.#options
+    const { mirror, signal } = this.#options
     return verifyTrees({
       source: this.#sourceTree,
       targetTree: this.#targetTree,
@@ -275,7 +275,7 @@ export class LiveImport {
       mirror,
       peek: {
         source: (path) => this.#peekSource(path),
-        target: (path) => this.#target.patience.ask((asked) => target.peek(path, { signal: asked })),
+        target: (path) => this.#target.peek(path),
       },
       counts: this.#counts,
       signal,

@@ -100,6 +100,16 @@ export class Target {
     }
   }
 
+  /** One node; undefined when it is not there, or cannot be. @throws as `put`. */
+  async peek(path: string): Promise<TreeNode | undefined> {
+    try {
+      return await this.patience.ask((signal) => this.client.peek(path, { signal }))
+    } catch (error) {
+      if (error instanceof ApiError && error.keyLimit !== undefined) return undefined
+      throw error
+    }
+  }
+
   async #putDirectory(node: TreeNode): Promise<void> {
     const { path, ttlSeconds } = node
     try {
