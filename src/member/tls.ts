@@ -5,8 +5,8 @@
  */
 import { join, resolve } from 'node:path'
 import type { Config, ListenEndpoint, TlsConfig } from '../config/config.ts'
-import { canServe, TlsError, type TlsLog, type TlsRole, unusedSettings } from '../tls/settings.ts'
-import { TlsSide } from '../tls/tls-side.ts'
+import { canServe, doubtfulSettings, isConfigured, TlsError, type TlsLog, type TlsRole } from '../tls/settings.ts'
+import type { TlsSide } from '../tls/tls-side.ts'
 
 /** Undefined where a side is not configured. */
 export interface MemberTls {
@@ -57,8 +57,10 @@ async function openSide(
       `cannot listen on TLS for ${secure.href}: KeyFile and CertFile are not presented`,
     )
   }
-  for (const warning of unusedSettings(role, settings, hrefs)) log.warn({}, warning)
-  if (role === 'client' && secure === undefined) return undefined
+  for (const warning of doubtfulSettings(role, settings, hrefs)) log.warn({}, warning)
+  if (!isConfigured(settings) || (role === 'client' && secure === undefined)) return undefined
+  // Read from disk only where it is needed: without TLS a start is faster by that.
+  const { TlsSide } = await import('../tls/tls-side.ts')
   return TlsSide.open({
     role,
     settings,

@@ -120,11 +120,14 @@ export function checkSettings(role: TlsRole, settings: TlsSettings): void {
   }
 }
 
-/** Sentences for the log about TLS settings that have no effect on http URLs. @param urls where this side listens. */
-export function unusedSettings(role: TlsRole, settings: TlsSettings, urls: readonly string[]): readonly string[] {
+/** Sentences for the log about settings that do less than one may think. @param urls where this side listens. */
+export function doubtfulSettings(role: TlsRole, settings: TlsSettings, urls: readonly string[]): readonly string[] {
   const hasFiles = settings.certFile !== '' || settings.keyFile !== ''
   const auth = role === 'client' ? '--client-cert-auth' : '--peer-client-cert-auth'
-  return urls
+  const isOpen =
+    urls.some((url) => url.startsWith('https:')) && settings.clientCertAuth && settings.trustedCaFile === ''
+  const openness = `${auth} without ${flagOf(role, 'trusted-ca-file')} lets in whoever has a certificate of any authority that this machine trusts`
+  const unused = urls
     .filter((url) => url.startsWith('http:'))
     .flatMap((url) => [
       ...(hasFiles
@@ -138,4 +141,5 @@ export function unusedSettings(role: TlsRole, settings: TlsSettings, urls: reado
           ]
         : []),
     ])
+  return isOpen ? [...unused, openness] : unused
 }

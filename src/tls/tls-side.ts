@@ -4,6 +4,7 @@
  * Owns: putting the parts of this folder together, and the certificates of our own. Leaves to others: where to listen and
  * whom to dial.
  */
+import assert from 'node:assert'
 import type { RequestListener } from 'node:http'
 import type { Server, ServerOptions } from 'node:https'
 import { type ConnectionOptions, checkServerIdentity, type PeerCertificate } from 'node:tls'
@@ -11,7 +12,6 @@ import { whyNotAllowed } from './allowed.ts'
 import { CertificateFiles } from './files.ts'
 import { reasonOf } from './reasons.ts'
 import { SecureServer } from './secure-server.ts'
-import { ownPair } from './self-signed.ts'
 import {
   checkSettings,
   demandsCertificate,
@@ -62,18 +62,20 @@ export class TlsSide {
   }
 
   /**
-   * Reads the files of this side, or makes its own; undefined when no TLS is configured.
+   * Reads the files of this side, or makes its own. Only for settings that `isConfigured` says yes to.
    *
    * @throws TlsError with one sentence for the user, naming the file and the reason.
    */
-  static async open(options: TlsSideOptions): Promise<TlsSide | undefined> {
+  static async open(options: TlsSideOptions): Promise<TlsSide> {
     const { role, settings: given, log, ownFolder, hosts } = options
     const nowMs = options.nowMs ?? Date.now
     checkSettings(role, given)
-    if (!isConfigured(given)) return undefined
+    assert(isConfigured(given), 'a side without TLS is not opened')
     if (!usesOwnCertificate(given)) {
       return new TlsSide(options, given, await CertificateFiles.open({ role, settings: given, log, nowMs }))
     }
+    // Half of what this folder costs to load is the library behind it.
+    const { ownPair } = await import('./self-signed.ts')
     const settings = { ...given, ...(await ownPair(ownFolder, hosts, nowMs())) }
     const renew = async (): Promise<void> => {
       if ((files.material.leaf?.validToDate.getTime() ?? 0) <= nowMs()) await ownPair(ownFolder, hosts, nowMs())
