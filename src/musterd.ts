@@ -154,6 +154,7 @@ async function startOn(disk: Disk, config: Config, log: Logger, tls: MemberTls):
       log.info({ level }, 'the level of the log was changed')
     },
     legacyEndpoints: config.legacyEndpoints,
+    hostWhitelist: config.hostWhitelist,
     limits: {
       bodyBytesMax: config.maxRequestBytes,
       connectionsMax: config.maxConnections,
@@ -181,10 +182,11 @@ async function startOn(disk: Disk, config: Config, log: Logger, tls: MemberTls):
   const caughtUp = new Promise<void>((done) => {
     catchingUp = onceCaughtUp(replica, log, done)
   })
-  const ready = caughtUp.then(() => {
+  const ready = caughtUp.then(async () => {
     // Not before: a proof of leadership came and went, so the stream to the leader stands and the write cannot be lost on it.
     publishing = publishUntilKnown(replica, { name: config.name, clientUrls })
-    return listenAll(config.listenClientUrls, (url) => http.listen([url]), log)
+    await listenAll(config.listenMetricsUrls, (url) => http.listenForMetrics([url]), log)
+    await listenAll(config.listenClientUrls, (url) => http.listen([url]), log)
   })
 
   let isLeaving = false

@@ -52,6 +52,7 @@ export async function startProxy(config: Config, log: Logger, members?: readonly
     log,
     limits: { bodyBytesMax: config.maxRequestBytes, connectionsMax: config.maxConnections },
     ...(config.cors.length === 0 ? {} : { cors: config.cors }),
+    hostWhitelist: config.hostWhitelist,
     makeSecureServer: client?.createServer,
     // As in etcd: with no certificates of its own towards clients, it shows members what members show each other.
     tls: client ?? peer,

@@ -11,6 +11,7 @@ import { buildApp } from './app.ts'
 import { Cors, type CorsOption } from './cors.ts'
 import { frontListener, type Listener } from './front.ts'
 import { Guard } from './guard.ts'
+import { onlyHosts } from './hosts.ts'
 import { KeysRoutes } from './keys/routes.ts'
 import { Slices } from './keys/slices.ts'
 import { HTTP_LIMITS, type HttpLimits } from './limits.ts'
@@ -37,6 +38,8 @@ export interface HttpServerOptions {
   readonly version?: string
   /** Makes the server behind an https URL, told what `node:http` is told. Missing: https URLs cannot be listened at. */
   readonly makeSecureServer?: MakeSecureServer
+  /** Names under which clients may ask without TLS. Missing, empty or with `*`: any. */
+  readonly hostWhitelist?: readonly string[]
   /** Whether clients at https URLs show certificates that were checked, so that the common name in one may name a user. */
   readonly clientCertAuth?: boolean
 }
@@ -79,12 +82,13 @@ export class HttpServer {
         return createServer()
       },
     })
-    const listener = frontListener(
+    const front = frontListener(
       this.#keys,
       cors,
       (request, response) => rest?.(request, response),
       () => this.#closing !== undefined,
     )
+    const listener = onlyHosts(options.hostWhitelist ?? [], front)
     const parts = { limits: this.#limits, log, makeSecureServer: options.makeSecureServer }
     this.#listeners = new Listeners({ ...parts, listener })
     this.#metricsListeners = new Listeners({ ...parts, listener: metricsOnly(listener) })

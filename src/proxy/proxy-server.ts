@@ -6,6 +6,7 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Cors, type CorsOption } from '../http/cors.ts'
+import { onlyHosts } from '../http/hosts.ts'
 import { HTTP_LIMITS, type HttpLimits } from '../http/limits.ts'
 import { Listeners, type MakeSecureServer } from '../http/listeners.ts'
 import type { HttpLog } from '../http/ports.ts'
@@ -34,6 +35,8 @@ export interface ProxyServerOptions {
   readonly log: HttpLog
   readonly limits?: Partial<HttpLimits>
   readonly cors?: CorsOption
+  /** Names under which clients may ask without TLS. Missing, empty or with `*`: any. */
+  readonly hostWhitelist?: readonly string[]
   readonly makeSecureServer?: MakeSecureServer | undefined
   /** TLS towards the members. */
   readonly tls?: UpstreamTls | undefined
@@ -95,7 +98,7 @@ export class ProxyServer {
       cors: (request) => this.#cors.pairs(request),
       ended: (_method, fate) => this.#ended(fate),
     }
-    const listener = (request: IncomingMessage, response: ServerResponse): void => this.#serve(request, response)
+    const listener = onlyHosts(options.hostWhitelist ?? [], (request, response) => this.#serve(request, response))
     this.#listeners = new Listeners({ listener, limits: this.#limits, log, makeSecureServer: options.makeSecureServer })
     this.#register()
     this.#membership.start()
