@@ -78,6 +78,7 @@ function mask(text: string): string {
     .replace(/(TTL: |"ttl":)\d+/g, '$1N')
     .replace(/"expiration":"[^"]*"/g, '"expiration":"T"')
     .replace(/waitIndex=\d+/g, 'waitIndex=N')
+    .replace(/(?<=INITIAL_CLUSTER=")[^"]*/, (members) => members.split(',').sort().join(','))
     .split('\n')
     .sort()
     .join('\n')
