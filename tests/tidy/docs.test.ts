@@ -45,7 +45,7 @@ test('every error code is explained in docs/errors.md, and no other', () => {
 })
 
 test('links between the pages of this repository lead somewhere', () => {
-  const pages = ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'docs/options.md', 'docs/errors.md']
+  const pages = ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'docs/options.md', 'docs/errors.md', 'docs/tls.md']
   const broken = pages.flatMap((page) => {
     const links = [...read(page).matchAll(/\]\((?!https?:|#)([^)#\s]+)/g)].map((match) => match[1] ?? '')
     return links.filter((link) => !existsSync(join(ROOT, page, '..', link))).map((link) => `${page}: ${link}`)
