@@ -37,7 +37,7 @@ export async function memberRoutes(app: FastifyInstance, { member, cors, guard }
   for (const path of [PREFIX, `${PREFIX}/`, `${PREFIX}/*`]) {
     app.all(path, (request, reply) => {
       reply.hijack()
-      const below = request.url.split('?', 1)[0]?.slice(PREFIX.length + 1) ?? ''
+      const below = decodeURIComponent(request.url.split('?', 1)[0]?.slice(PREFIX.length + 1) ?? '')
       routes.handle({ request: request.raw, response: reply.raw, cors: cors.pairs(request.raw), below })
     })
   }

@@ -155,6 +155,144 @@ export const NOISE: readonly string[] = [
   ],
 ]
 
+/** Bodies for resources of JSON: nothing that changes a member or a user. */
+const JSON_BODIES: readonly string[] = [
+  ...[
+    '',
+    '{',
+    '{}',
+    '[]',
+    'null',
+    '1',
+    '"x"',
+    'junk',
+    '{"a":1}',
+    '{"peerURLs":[]}',
+    '{"peerURLs":null}',
+    '{"peerURLs":"x"}',
+    '{"peerURLs":[1]}',
+  ],
+  ...[
+    '{"peerURLs":["x"]}',
+    '{"peerURLs":["http://a"]}',
+    '{"peerURLs":["ftp://a:1"]}',
+    '{"peerURLs":["http://a:1/x"]}',
+    '{"peerURLs":[""]}',
+  ],
+  ...[
+    '{"peerURLs":["http://a:1","http://a"]}',
+    '{"PEERURLS":["http://a:x"]}',
+
+    '{"peerURLs":["http://%zz:1"]}',
+    '{"peerURLs":["http://a:99999/x"]}',
+    '{} x',
+    '{"x":"\\ud800"',
+    '{"peerURLs":["://"]}',
+  ],
+  ...[
+    '{"Level":"INFO"}',
+    '{"level":"error"}',
+    '{"Level":"zzz"}',
+    '{"Level":1}',
+    '{"Level":""}',
+    '{"Level":"E"}',
+    '{"Level":"x\\"<>&\xc3\xa4"}',
+  ],
+  ...[
+    '{"user":"x"}',
+    '{"user":"nobody"}',
+    '{"user":"nobody","grant":["r"]}',
+    '{"user":"nobody","roles":["r"],"grant":["r"]}',
+    '{"role":"x"}',
+    '{"user":1}',
+  ],
+  ...[
+    '{"role":"root"}',
+    '{"role":"nobody","grant":{"kv":{"read":["/a"],"write":[]}}}',
+    '{"role":"nobody","permissions":{"kv":{"read":["/a"]}},"grant":{"kv":{}}}',
+  ],
+]
+
+const JSON_PATHS: readonly string[] = [
+  ...[
+    '/v2/members',
+    '/v2/members/',
+    '/v2/members/x',
+    '/v2/members/leader',
+    '/v2/members/ffffffffffffffff',
+    '/v2/members/0001',
+    '/v2/members/1/2',
+  ],
+  ...[
+    '/v2/members/FFFF',
+    '/v2/members/-1',
+    '/v2/members/10000000000000000',
+    '/v2/members/%22%3C%C3%A4',
+    '/v2/members?x',
+    '/v2/members/0x1',
+    '/v2/members/1/',
+  ],
+  ...[
+    '/config/local/log',
+    '/config/local/log/',
+    '/config/local',
+    '/v2/auth/enable',
+    '/v2/auth/enable/',
+    '/v2/auth/users',
+    '/v2/auth/users/',
+  ],
+  ...[
+    '/v2/auth/users/nobody',
+    '/v2/auth/users/nobody/',
+    '/v2/auth/users/a/b',
+    '/v2/auth/users/%22%3C',
+    '/v2/auth/roles',
+    '/v2/auth/roles/',
+  ],
+  ...[
+    '/v2/auth/roles/nobody',
+    '/v2/auth/roles/root',
+    '/v2/auth/roles/guest',
+    '/v2/auth/roles/a/b',
+    '/v2/auth/',
+    '/v2/auth/x',
+    '/v2/auth/users/%2F',
+  ],
+]
+
+const JSON_TYPES: readonly string[] = [
+  ...[
+    'application/json',
+    'application/json',
+    'application/json',
+    'application/json; charset=utf-8',
+    'APPLICATION/JSON',
+    'Application/JSON ; x',
+    'text/plain',
+    '',
+    ';',
+    FORM,
+  ],
+]
+
+/** A request that a resource of JSON refuses, or that changes nothing. */
+export const jsonRequest: fc.Arbitrary<Ask> = fc
+  .record({
+    path: fc.constantFrom(...JSON_PATHS),
+    method: fc.constantFrom('GET', 'PUT', 'PUT', 'POST', 'DELETE', 'HEAD', 'PATCH'),
+    body: fc.constantFrom(undefined, ...JSON_BODIES),
+    contentType: fc.constantFrom(...JSON_TYPES),
+    headers: fc.constantFrom<readonly string[]>(
+      [],
+      [],
+      ['Origin: http://a.example:8080'],
+      ['Authorization: Basic eDp5'],
+    ),
+  })
+  .map(({ path, method, body, contentType, headers }) => {
+    return { kind: 'ask', method, target: path, headers, body, contentType, chunkBytes: 0 }
+  })
+
 const PATHS: readonly string[] = [
   ...[
     '/',
@@ -168,7 +306,19 @@ const PATHS: readonly string[] = [
     '/v2/admin/machines',
     '/v2/speedTest',
   ],
-  ...['/mod/v2/lock/a', '/mod/v2/leader/a', '/mod/dashboard/', '/v1/keys/a', '/favicon.ico', '/index.html', '/v2/Keys'],
+  ...[
+    '/mod/v2/lock/a',
+    '/mod/v2/leader/a',
+    '/mod/dashboard/',
+    '/v1/keys/a',
+    '/favicon.ico',
+    '/debug/vars',
+    '/debug/vars/',
+    '/debug/pprof/',
+    '/debug/',
+    '/index.html',
+    '/v2/Keys',
+  ],
   ...[
     '/version',
     '/version/',

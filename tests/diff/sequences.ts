@@ -5,7 +5,7 @@
  * paths and values (odd), bytes on the wire (steps).
  */
 import fc from 'fast-check'
-import { BOOLEANS, elsewhere, NOISE, oddPath, raw, TTLS, UINTS, VALUES } from './odd.ts'
+import { BOOLEANS, elsewhere, jsonRequest, NOISE, oddPath, raw, TTLS, UINTS, VALUES } from './odd.ts'
 import { type Ask, FORM, type Step } from './steps.ts'
 
 const KEYS = '/v2/keys/{p}'
@@ -255,6 +255,7 @@ const anyStep: fc.Arbitrary<Step> = fc.oneof(
   { weight: 60, arbitrary: keysRequest },
   { weight: 6, arbitrary: watch },
   { weight: 5, arbitrary: elsewhere },
+  { weight: 5, arbitrary: jsonRequest },
   { weight: 1, arbitrary: raw },
 )
 

@@ -114,6 +114,10 @@ describe('DELETE', () => {
     expect(http.member.memberChanges.asked).toEqual([])
   })
 
+  test('names whom it does not find as the path is meant, not as it is escaped', async () => {
+    expect(await said('DELETE', '%2Fx%22%C3%A4')).toBe('404 {"message":"No such member: x\\"ä"}')
+  })
+
   test('of nobody is not allowed', async () => {
     for (const path of ['', '/']) expect(await said('DELETE', path)).toBe('405 Method Not Allowed\n')
   })
