@@ -38,6 +38,8 @@ export interface User {
   readonly roles: readonly string[] | null
 }
 
+const SURROGATE = /[\ud800-\udfff]/
+
 const EVERYTHING: Permissions = { kv: { read: ['/*'], write: ['/*'] } }
 
 /** Built in: cannot be made, changed or deleted. */
@@ -57,7 +59,11 @@ export function putRole(role: Role): AuthPut {
 
 /** By the bytes of their UTF-8, as etcd sorts names and patterns. A new array. */
 export function sortedNames(names: Iterable<string>): string[] {
-  return [...names].sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
+  const sorted = [...names].sort()
+  // The order of UTF-16 is that of UTF-8 but for what takes two units.
+  if (!sorted.some((name) => SURROGATE.test(name))) return sorted
+  const keyed = sorted.map((name) => ({ name, bytes: Buffer.from(name) }))
+  return keyed.sort((a, b) => Buffer.compare(a.bytes, b.bytes)).map(({ name }) => name)
 }
 
 /** Reads records, each once until something changes. */

@@ -55,6 +55,19 @@ describe('a watch', () => {
     expect(parseAnswer(await connection.answer()).body).toContain('"key":"/al/x/y"')
   })
 
+  test('whose login is checked while the server begins to end is ended with it', async () => {
+    const others = await Promise.all(Array.from({ length: 8 }, () => http.connect()))
+    for (const [at, other] of others.entries()) {
+      other.send(requestText('GET', '/v2/keys/al', undefined, [basic('al', `guess ${at}`)]))
+    }
+    const connection = await http.connect()
+    connection.send(requestText('GET', '/v2/keys/al?wait=true', undefined, [basic('al')]))
+    await ask('GET', '/version')
+    const closed = http.server.close(60_000)
+    expect(await connection.untilClosed()).toBe('')
+    await closed
+  })
+
   test('of all below needs a prefix', async () => {
     put(putRole({ role: 'al', permissions: { kv: { read: ['/al'], write: [] } } }))
     expect((await ask('GET', '/v2/keys/al?wait=true&recursive=true', [basic('al')])).status).toBe(401)
@@ -81,19 +94,21 @@ describe('a change made through another member', () => {
     expect((await ask('GET', '/v2/keys/al')).status).toBe(404)
   })
 
-  test('that takes the role root away ends an administration under way', async () => {
+  test.each([
+    ['deletes an administrator', () => ({ key: 'users/boss', value: undefined })],
+    ['takes the role root away', () => putUser({ user: 'boss', hash: hashes['root'] as string, roles: [] })],
+    ['changes the password', () => putUser({ user: 'boss', hash: hashes['al'] as string, roles: ['root'] })],
+  ])('that %s ends an administration under way', async (_what, change) => {
+    put(putUser({ user: 'boss', hash: hashes['root'] as string, roles: ['root'] }))
     http.member.holds = true
     const connection = await http.connect()
-    connection.send(requestText('PUT', '/v2/auth/roles/r', '{"role":"r"}', [basic('root')]))
+    connection.send(requestText('PUT', '/v2/auth/roles/r', '{"role":"r"}', [basic('boss', 'root')]))
     while (http.member.held.length === 0) await new Promise((done) => setImmediate(done))
-    put({ key: 'users/root', value: undefined })
+    put(change())
     http.member.release()
     const { status, headers, body } = parseAnswer(await connection.answer())
-    expect([status, headers['x-etcd-cluster-id'], body]).toEqual([
-      401,
-      undefined,
-      '{"message":"Insufficient credentials"}',
-    ])
+    const refused = '{"message":"Insufficient credentials"}'
+    expect([status, headers['x-etcd-cluster-id'], body]).toEqual([401, undefined, refused])
     expect(http.member.store.auth.get('roles', 'r')).toBeUndefined()
   })
 

@@ -148,7 +148,9 @@ export class KeysRoutes {
     const write = method !== 'GET' && method !== 'HEAD'
     const question = { key: target.path, write, recursive: request.recursive }
     this.#guard.judgeKey(response.req, question, (verdict) => {
-      if (verdict === 'granted') this.#carryOut(response, method, cors, request, startMs)
+      // Who was judged while the server began to end comes too late to be told to end.
+      if (this.#ending && request.kind === 'watch') response.destroy()
+      else if (verdict === 'granted') this.#carryOut(response, method, cors, request, startMs)
       else if (verdict === 'busy') this.#refuseOverloaded(response, method, cors, 'passwordsWaitingMax')
       else this.#refuse(response, method, cors, invalid(ErrorCode.unauthorized, 'Insufficient credentials'))
     })
