@@ -72,7 +72,11 @@ export async function readMaterial(role: TlsRole, settings: TlsSettings): Promis
   const [certFile, keyFile, caFile, crlFile] = (['cert-file', 'key-file', 'trusted-ca-file', 'crl-file'] as const).map(
     (setting, at): TlsFile => ({ flag: flagOf(role, setting), path: pathsOf(settings)[at] as string }),
   ) as [TlsFile, TlsFile, TlsFile, TlsFile]
-  const [cert, key, ca, crl] = await Promise.all([certFile, keyFile, caFile, crlFile].map(readBytes))
+  // One after the other: of several files that are wrong, the same one is named every time.
+  const cert = await readBytes(certFile)
+  const key = await readBytes(keyFile)
+  const ca = await readBytes(caFile)
+  const crl = await readBytes(crlFile)
   const chain = cert === undefined ? [] : certificatesIn(certFile, cert)
   const leaf = chain[0]
   const privateKey = key === undefined ? undefined : privateKeyIn(keyFile, key)
