@@ -4,7 +4,6 @@
  * Owns: putting the parts of this folder together, and the certificates of our own. Leaves to others: where to listen and
  * whom to dial.
  */
-import assert from 'node:assert'
 import type { RequestListener } from 'node:http'
 import type { Server, ServerOptions } from 'node:https'
 import { type ConnectionOptions, checkServerIdentity, type PeerCertificate } from 'node:tls'
@@ -62,15 +61,15 @@ export class TlsSide {
   }
 
   /**
-   * Reads the files of this side, or makes its own. Only for settings that `isConfigured` says yes to.
+   * Reads the files of this side, or makes its own; undefined when no TLS is configured.
    *
    * @throws TlsError with one sentence for the user, naming the file and the reason.
    */
-  static async open(options: TlsSideOptions): Promise<TlsSide> {
+  static async open(options: TlsSideOptions): Promise<TlsSide | undefined> {
     const { role, settings: given, log, ownFolder, hosts } = options
     const nowMs = options.nowMs ?? Date.now
     checkSettings(role, given)
-    assert(isConfigured(given), 'a side without TLS is not opened')
+    if (!isConfigured(given)) return undefined
     if (!usesOwnCertificate(given)) {
       return new TlsSide(options, given, await CertificateFiles.open({ role, settings: given, log, nowMs }))
     }

@@ -70,6 +70,7 @@ export async function openRig(settings: Partial<TlsSettings>, options: RigOption
     limits: options.limits ?? {},
     ...(options.nowMs === undefined ? {} : { nowMs: options.nowMs }),
   })
+  if (side === undefined) throw new Error('no TLS is configured')
   onTestFinished(() => side.close())
   return { side, log }
 }
