@@ -1,11 +1,14 @@
 /** `muster healthcheck` says whether the member next to it is well, in one line and by its status. */
-import { createServer, type RequestListener } from 'node:http'
+import { readFile } from 'node:fs/promises'
+import { createServer, type RequestListener, type Server } from 'node:http'
+import { createServer as createSecureServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
-import { expect, onTestFinished, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { type SideFiles, TestAuthority } from '../support/certificates.ts'
 import { NODE, ROOT } from '../support/child.ts'
 import { freePort } from '../support/free-port.ts'
-import { startChild } from '../support/scratch.ts'
+import { scratchDir, startChild } from '../support/scratch.ts'
 
 const MUSTER = join(ROOT, 'bin', 'muster.ts')
 
@@ -16,8 +19,11 @@ async function muster(words: readonly string[], env: NodeJS.ProcessEnv = {}) {
 }
 
 /** A member that answers everything in one way. Returns its URL. */
-async function fakeMember(answer: RequestListener): Promise<string> {
-  const server = createServer(answer)
+function fakeMember(answer: RequestListener): Promise<string> {
+  return listening(createServer(answer))
+}
+
+async function listening(server: Server): Promise<string> {
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
   onTestFinished(() => {
     server.closeAllConnections()
@@ -52,6 +58,61 @@ test('nobody there is unhealthy, and the line says why', async () => {
   const { code, stderr } = await muster(['healthcheck', '--url', `http://127.0.0.1:${port}`])
   expect(code).toBe(1)
   expect(stderr).toMatch(/^unhealthy: cannot ask: .*ECONNREFUSED.*\n$/)
+})
+
+describe('over https', () => {
+  async function secureMember(): Promise<{ readonly url: string; readonly files: SideFiles }> {
+    const authority = new TestAuthority()
+    const files = await authority.writeSide(await scratchDir())
+    const [cert, key, ca] = await Promise.all(
+      [files.certFile, files.keyFile, files.trustedCaFile].map((path) => readFile(path)),
+    )
+    const server = createSecureServer(
+      { cert, key, ca, requestCert: true, rejectUnauthorized: true },
+      (_request, response) => response.end('{"health":"true"}'),
+    )
+    return { url: (await listening(server)).replace('http:', 'https:'), files }
+  }
+
+  test('a member is asked with the files that the words name', async () => {
+    const { url, files } = await secureMember()
+    const words = ['--cacert', files.trustedCaFile, '--cert', files.certFile, '--key', files.keyFile]
+    expect(await muster(['healthcheck', '--url', url, ...words])).toMatchObject({ code: 0, stderr: '' })
+  })
+
+  test('a member is asked with the files that variables name, those of etcdctl or its own', async () => {
+    const { url, files } = await secureMember()
+    const env = {
+      ETCDCTL_CA_FILE: files.trustedCaFile,
+      ETCDCTL_CERT_FILE: files.certFile,
+      ETCDCTL_KEY_FILE: files.keyFile,
+    }
+    expect(await muster(['healthcheck', '--url', url], env)).toMatchObject({ code: 0, stderr: '' })
+    const own = { ETCD_LISTEN_CLIENT_URLS: url, ETCD_CERT_FILE: files.certFile, ETCD_KEY_FILE: files.keyFile }
+    expect(await muster(['healthcheck'], own)).toMatchObject({ code: 0, stderr: '' })
+  })
+
+  test('a member at a URL that was named is not trusted unless somebody vouches for it', async () => {
+    const { url, files } = await secureMember()
+    const { code, stderr } = await muster([
+      'healthcheck',
+      '--url',
+      url,
+      '--cert',
+      files.certFile,
+      '--key',
+      files.keyFile,
+    ])
+    expect(code).toBe(1)
+    expect(stderr).toMatch(/^unhealthy: cannot ask: .*certificate/)
+  })
+
+  test('a file that is missing is named', async () => {
+    const { url } = await secureMember()
+    const { code, stderr } = await muster(['healthcheck', '--url', url, '--cacert', '/no/such/ca.pem'])
+    expect(code).toBe(1)
+    expect(stderr).toMatch(/^unhealthy: cannot ask: .*\/no\/such\/ca\.pem/)
+  })
 })
 
 test('words that it does not know end it with status 2', async () => {
