@@ -23,6 +23,9 @@ export interface UpstreamOptions {
   readonly tls?: UpstreamTls | undefined
 }
 
+/** Bytes of an answer's head. A redirect names the target that was asked for, which may be as long as a request's head. */
+const HEAD_BYTES_MAX = 256 * 1024
+
 interface Progress {
   readonly waiting: number
   readonly written: number
@@ -52,6 +55,7 @@ export class Upstreams {
         pipelining: 1,
         headersTimeout: readMsMax,
         bodyTimeout: readMsMax,
+        maxHeaderSize: HEAD_BYTES_MAX,
         connect: this.#connect,
       })
       this.#pools.set(url, pool)
