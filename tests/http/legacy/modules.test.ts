@@ -72,6 +72,27 @@ describe('a lock', () => {
     expect(await ask('GET', '/mod/v2/lock/k')).toBe('200 b')
   })
 
+  test('keeps a place alive while its client waits, without an event for those behind', async () => {
+    await ask('POST', '/mod/v2/lock/k', 'ttl=100&value=a')
+    await waitFor('k', 'ttl=1&value=b', 2)
+    const { store } = http.member
+    const place = () =>
+      [...(store.tree.find('/_etcd/mod/lock/k')?.children?.values() ?? [])].find((node) => node.value === 'b')
+    const key = place()?.key ?? ''
+    let events = 0
+    const deliver = (): boolean => {
+      events += 1
+      return true
+    }
+    store.watchers.watch({ path: key, recursive: false, stream: true, since: 0, deliver, closed: () => {} })
+    http.member.elapsedMs += 900
+    await eventually('a sign of life', () => place()?.deadlineMs === http.member.elapsedMs + 1000)
+    http.member.elapsedMs += 900
+    http.member.expire()
+    expect(places('k')).toEqual(['a', 'b'])
+    expect(events).toBe(0)
+  })
+
   test('is waited for as long as `timeout` says, and the place is given up', async () => {
     await ask('POST', '/mod/v2/lock/k', 'ttl=100&value=a')
     expect(await ask('POST', '/mod/v2/lock/k', 'ttl=100&timeout=0')).toMatch(/^500 waiting ended/)
