@@ -174,7 +174,7 @@ describe.skipIf(!isEtcdInstalled())('leaving an etcd 3.4 (skipped where it is no
   test('interrupted in the middle and run again it comes to the same end, with what was removed meanwhile', async () => {
     const { url } = await startSource()
     const member = await startMember()
-    await fill(url, 20_000)
+    await fill(url, 6_000)
     const first = muster('import', '--from', url, '--to', member.url, '--once', '--concurrency', '4', '--json')
     await eventually('a part of the keys', async () => (await readTree(member.url)).size > 500)
     first.kill('SIGINT')
@@ -225,7 +225,7 @@ describe.skipIf(!isEtcdInstalled())('leaving an etcd 3.4 (skipped where it is no
   test('a source that dies in the middle is told in a sentence that says what to do', async () => {
     const source = await startSource()
     const member = await startMember()
-    await fill(source.url, 5_000)
+    await fill(source.url, 2_000)
     const child = muster('import', '--from', source.url, '--to', member.url, '--concurrency', '2', '--patience', '1')
     await eventually('a part of the keys', async () => (await readTree(member.url)).size > 200)
     await source.end()
@@ -253,18 +253,24 @@ describe.skipIf(!isEtcdInstalled())('leaving an etcd 3.4 (skipped where it is no
 })
 
 describe('between members of muster', () => {
-  test('all hidden keys come, a subtree may get another place, and what was there stays', async () => {
+  test('all hidden keys come to root, a subtree may get another place, and what was there stays', async () => {
     const source = await startMember()
     const target = await startMember()
     await put(source.url, '/app/a', 'value=1')
     await put(source.url, '/app/_h/_i/x', 'value=2')
     await put(source.url, '/other', 'value=3')
+    await curl('-X', 'PUT', `${source.url}/v2/auth/users/root`, '-d', '{"user":"root","password":"pw"}')
+    await curl('-X', 'PUT', `${source.url}/v2/auth/enable`)
+    await curl('-X', 'DELETE', `${source.url}/v2/auth/roles/guest`, '-u', 'root:pw')
     await put(target.url, '/moved/mine', 'value=4')
     const words = ['--from', source.url, '--to', target.url, '--prefix', '/app', '--to-prefix', '/moved/app', '--json']
-    const child = muster('import', ...words)
+    const stranger = await ended(muster('import', ...words))
+    expect(stranger).toMatchObject({ code: 1, stdout: expect.stringContaining('110 The request requires user') })
+    const child = muster('import', ...words, '--from-username', 'root:pw')
     await child.untilOutput(/"phase":"following"/)
-    await put(source.url, '/app/_h/_i/y', 'value=5')
-    await put(source.url, '/app/b', 'value=6')
+    const asRoot = source.url.replace('//', '//root:pw@')
+    await put(asRoot, '/app/_h/_i/y', 'value=5')
+    await put(asRoot, '/app/b', 'value=6')
     await eventually('the change', async () => (await readTree(target.url)).get('/moved/app/b') === '=6')
     child.kill('SIGTERM')
     expect((await ended(child)).code).toBe(0)
