@@ -85,7 +85,7 @@ describe('a token with room', () => {
 
   test('who registered in an earlier life is refused: its votes may count already', async () => {
     const { http, url } = await host('2')
-    await http.ask('PUT', `${TOKEN}/a1`, 'value=m1=http://10.0.0.1:2380')
+    await http.ask('PUT', `${TOKEN}/a1`, 'value=m1=http://10.0.0.1:2380,m1=http://10.0.0.1:7001')
     const [code, message] = await refusal(joinCluster(optionsFor(url), registrant(1)))
     expect(code).toBe('MUSTER_DISCOVERY_TAKEN')
     expect(message).toContain(`member "m1" has previously registered with discovery service token (${url})`)
@@ -102,6 +102,20 @@ describe('a token of no use', () => {
       message: 'failed to join discovery cluster (discovery: cluster is full)',
     })
     expect(shown((error as DiscoveryError).members)).toEqual(['m1=http://10.0.0.1:2380', 'm1=http://10.0.0.1:7001'])
+  })
+
+  test('is full also for one that found room, and then was not fast enough', async () => {
+    const { http } = await host('1')
+    const through = await serve(async (request, response) => {
+      const chunks: Buffer[] = []
+      for await (const chunk of request) chunks.push(chunk as Buffer)
+      if (request.method === 'PUT') await http.ask('PUT', `${TOKEN}/ff`, 'value=m9=http://10.0.0.9:2380')
+      const form = request.method === 'PUT' ? Buffer.concat(chunks).toString() : undefined
+      const { status, body } = await http.ask(request.method ?? '', request.url ?? '', form)
+      response.statusCode = status
+      response.end(body)
+    })
+    expect((await refusal(joinCluster(optionsFor(through), registrant(1))))[0]).toBe('MUSTER_DISCOVERY_FULL')
   })
 
   test.each([
@@ -163,7 +177,7 @@ describe('a registry that cannot be reached', () => {
   })
 
   test('an entry that was made although the answer was lost is ours', async () => {
-    const { http, url } = await host('1')
+    const { http } = await host('1')
     let lost = 0
     const through = await serve(async (request, response) => {
       const chunks: Buffer[] = []
@@ -177,7 +191,6 @@ describe('a registry that cannot be reached', () => {
       response.statusCode = status
       response.end(body)
     })
-    expect(url).toContain(TOKEN)
     const members = await joinCluster(optionsFor(through), registrant(1))
     expect([lost, shown(members).length]).toEqual([2, 2])
   })
