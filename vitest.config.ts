@@ -4,7 +4,7 @@
  * Six groups: `unit` (everything in memory or on one socket), `sim` (the simulator), `e2e` (real processes, short),
  * `long` (files named `*.long.test.ts`, which CI and `npm run test:e2e` run), `clients` (programs of others against real
  * processes, `npm run test:clients`) and `diff` (beside a real etcd, `npm run test:diff`). `unit` and `sim` share the
- * machine; then come `e2e` and `long`, whose files run one at a time, because they measure time.
+ * machine; then come `e2e` and `long`, whose files run one at a time, because they measure time, and last `clients`, which mostly wait.
  */
 import { defineConfig } from 'vitest/config'
 
@@ -67,7 +67,6 @@ export default defineConfig({
           include: [CLIENTS],
           testTimeout: 180_000,
           hookTimeout: 60_000,
-          fileParallelism: false,
           sequence: { groupOrder: 3 },
         },
       },

@@ -16,6 +16,8 @@ const VERSIONS = '/usr/lib/postgresql'
 const TTL_S = 10
 const LOOK_S = 1
 const PASSWORD = 'secret'
+/** For so long a node may take to stop in order. Milliseconds. */
+const STOP_MS_MAX = 20_000
 
 /** Where the programs of PostgreSQL are, or undefined. The newest, where there are several. */
 export function postgresBinaries(): string | undefined {
@@ -100,35 +102,37 @@ export class PatroniNode {
   /** `kill -9` of Patroni and its PostgreSQL, as when the machine is gone. */
   async kill(): Promise<void> {
     this.#patroni?.kill('SIGKILL')
-    const [pid] = this.#postmaster()
-    if (pid !== undefined) process.kill(pid, 'SIGKILL')
+    this.#killPostgres()
     await this.#patroni?.exited
   }
 
   /** In order: PostgreSQL stops, and the lock is given back. Whatever is left after that is killed. */
   async stop(): Promise<void> {
     this.#patroni?.kill('SIGTERM')
-    const late = setTimeout(() => void this.kill(), 20_000)
+    const late = setTimeout(() => void this.kill(), STOP_MS_MAX)
     await this.#patroni?.exited
     clearTimeout(late)
-    const [pid, memory] = this.#postmaster()
-    if (pid === undefined) return
-    spawnSync('kill', ['-9', `${pid}`])
+    this.#killPostgres()
     // A server that was killed leaves its lock on the data directory in the system's memory.
-    if (memory !== undefined) spawnSync('ipcrm', ['-m', `${memory}`])
+    const memory = this.#pidFile()[6]?.trim().split(/\s+/)[1]
+    if (memory !== undefined) spawnSync('ipcrm', ['-m', memory])
   }
 
   get #settings(): string {
     return join(this.#folder, 'patroni.json')
   }
 
-  /** Process id and shared memory of the server, while there is one or one that was killed. */
-  #postmaster(): readonly [number | undefined, number | undefined] {
+  #killPostgres(): void {
+    const pid = this.#pidFile()[0]
+    // Of a server that is gone the file may still be there, and its number be somebody else's.
+    if (pid === undefined || !existsSync(`/proc/${pid}/cmdline`)) return
+    if (readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(this.#data)) process.kill(Number(pid), 'SIGKILL')
+  }
+
+  /** The lines that PostgreSQL notes about itself while it runs; none after it stopped in order. */
+  #pidFile(): readonly string[] {
     const file = join(this.#data, 'postmaster.pid')
-    if (!existsSync(file)) return [undefined, undefined]
-    const lines = readFileSync(file, 'utf8').split('\n')
-    const memory = lines[6]?.trim().split(/\s+/)[1]
-    return [Number(lines[0]), memory === undefined ? undefined : Number(memory)]
+    return existsSync(file) ? readFileSync(file, 'utf8').split('\n') : []
   }
 
   #makeSettings({ urls, caFile }: Served, login: Login | undefined): object {
