@@ -255,6 +255,20 @@ describe('a watch', () => {
     expect(seen).toEqual([1008, '1009'])
   })
 
+  test('that a server ended without an event asks again, behind what that server had looked at', async () => {
+    const asked: (string | null)[] = []
+    const odd = await startOdd((request, response) => {
+      asked.push(new URL(request.url ?? '', 'http://a').searchParams.get('waitIndex'))
+      response.writeHead(200, { 'x-etcd-index': '50' })
+      response.end(asked.length < 3 ? '' : '{"action":"set","node":{"key":"/a","value":"1","modifiedIndex":60}}\n')
+    })
+    for await (const watched of clientOf([odd.url]).watch('/a', { waitIndex: 7 })) {
+      expect(watched).toMatchObject({ kind: 'event', index: 60 })
+      break
+    }
+    expect(asked).toEqual(['7', '51', '51'])
+  })
+
   test('goes on over servers that fail', async () => {
     const odd = await startOdd((request) => request.socket.destroy())
     const { client, http } = await startRig(odd.url)
