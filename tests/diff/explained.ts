@@ -76,6 +76,10 @@ export const EXPLANATIONS: readonly Explanation[] = [
       muster.includes('Invalid json body')
     )
   }),
+  row('a login with an empty name crashes the request', ({ step }, { etcd, muster }) => {
+    const isNameless = step.kind === 'ask' && step.headers.some((line) => /^Authorization: Basic (Og|On)/.test(line))
+    return isNameless && etcd === '(closed)' && muster.startsWith('HTTP/1.1 401 ')
+  }),
   row('HTTP/1.0', ({ step }, { etcd, muster }) => {
     const close = /\nConnection: close(?=\n)/
     return (

@@ -21,6 +21,8 @@ const PATIENT_MS = 1_500
 export interface Search {
   readonly sequences: number
   readonly seed: number
+  /** Brings the servers back to where every sequence begins, before each; what is in `/v2/keys` is seen to. */
+  readonly prepare?: () => Promise<void>
 }
 
 export interface Found {
@@ -56,6 +58,7 @@ export async function findDifference(
   let report: string | undefined
   const differs = async (some: readonly Step[], patienceMs: number): Promise<string | undefined> => {
     if (!pair.alive) throw new Error('a server has ended')
+    await search.prepare?.()
     const run = await runSequence(pair, some, patienceMs)
     if (foundMs === 0) {
       sequences += 1
