@@ -1,7 +1,8 @@
 /** `--proxy`, as real processes: in front of three members, while they come and go. */
-import { readFile } from 'node:fs/promises'
+import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { type SideFiles, TestAuthority } from '../support/certificates.ts'
 import { type Child, NODE } from '../support/child.ts'
 import { startCluster } from '../support/cluster.ts'
 import { curl } from '../support/curl.ts'
@@ -81,4 +82,41 @@ describe('a proxy', () => {
     await again.untilOutput(/^musterd is ready: member "m1"/m)
     expect(again.stderr).toContain('--proxy is ignored: the data directory is that of a member')
   })
+
+  test('reaches members that demand certificates, and serves clients with and without TLS', async () => {
+    const folder = await scratchDir()
+    const authority = new TestAuthority()
+    for (const name of ['member', 'proxy']) await mkdir(join(folder, name))
+    const [client, peer] = [`https://127.0.0.1:${await freePort()}`, `https://127.0.0.1:${await freePort()}`]
+    const member = await authority.writeSide(join(folder, 'member'), { cn: 'member' })
+    const memberUrls = ['--listen-client-urls', client, '--advertise-client-urls', client, '--listen-peer-urls', peer]
+    const served = startChild(
+      NODE,
+      [MUSTERD, ...memberUrls, '--initial-advertise-peer-urls', peer, ...side('', member), ...side('peer-', member)],
+      { cwd: folder },
+    )
+    await served.untilOutput(/^musterd is ready: member/m)
+
+    const own = await authority.writeSide(join(folder, 'proxy'), { cn: 'proxy' })
+    const [plain, secure] = [`http://127.0.0.1:${await freePort()}`, `https://127.0.0.1:${await freePort()}`]
+    const words = ['--proxy=on', '--data-dir=p', '--listen-client-urls', `${plain},${secure}`]
+    const cluster = ['--initial-cluster', `default=${peer}`]
+    const proxy = startChild(NODE, [MUSTERD, ...words, ...cluster, ...side('', own), ...side('peer-', own)], {
+      cwd: folder,
+    })
+    await proxy.untilOutput(/^musterd is ready: proxy/m)
+    await eventually('a write through the proxy', async () => {
+      return (await curl('-X', 'PUT', `${plain}/v2/keys/k`, '-d', 'value=v')).includes('"value":"v"')
+    })
+    const shown = ['--cacert', own.trustedCaFile, '--cert', own.certFile, '--key', own.keyFile]
+    expect(await curl(...shown, `${secure}/v2/keys/k`)).toContain('"value":"v"')
+    await expect(curl('--cacert', own.trustedCaFile, `${secure}/v2/keys/k`)).rejects.toThrow()
+  })
 })
+
+function side(prefix: '' | 'peer-', files: SideFiles): readonly string[] {
+  return [
+    ...[`--${prefix}cert-file`, files.certFile, `--${prefix}key-file`, files.keyFile],
+    ...[`--${prefix}trusted-ca-file`, files.trustedCaFile, `--${prefix}client-cert-auth`],
+  ]
+}
