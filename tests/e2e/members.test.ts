@@ -97,6 +97,27 @@ describe('members that change', () => {
     })
   })
 
+  test('a member that was down while others came is found by them, though it knows none that could tell it who they are', async () => {
+    const cluster = await ChangingCluster.start(['m1', 'm2', 'm3'], HASTY)
+    const [m1, m2, m3] = cluster.members
+    if (m1 === undefined || m2 === undefined || m3 === undefined) throw new Error('three members were planned')
+    await m3.kill()
+    const m4 = await cluster.add('m4', m2, HASTY)
+    await m4.start()
+    await cluster.remove(m1, m2)
+    await m1.child.exited
+    // The newcomer leads, and m3 has never heard of it.
+    await eventually('the newcomer leads', async () => {
+      if ((await cluster.leader()) === m4) return true
+      await m2.terminate()
+      await m2.start()
+      return false
+    })
+    await m3.start()
+    await cluster.client.put(m3.url, '/k', { value: 'through m3' })
+    await cluster.untilEqual()
+  })
+
   test('who joins with other members than the cluster has is told so', async () => {
     const cluster = await ChangingCluster.start(['m1'], HASTY)
     const [m1] = cluster.members

@@ -1,9 +1,10 @@
 /**
  * The hand that adds, removes and replaces members of a simulated cluster.
  *
- * Owns: one change at a time, a process for each member that was added, the end of each that was removed. Leaves to others: when
+ * Owns: a few changes at a time (it is the cluster's to make them one after the other), a process for each member that was added, the end of each that was removed. Leaves to others: when
  * (faults.ts), whether it went well (judge.ts). An operator who hears nothing looks at the list before going on, as a true one would.
  */
+import type { MemberId } from '../../src/raft/types.ts'
 import { addedMemberId } from '../../src/replica/bootstrap.ts'
 import { joining } from '../../src/replica/joining.ts'
 import type { MemberRequest } from '../../src/replica/member-entry.ts'
@@ -15,6 +16,8 @@ import type { World } from './world.ts'
 /** Sizes between which a cluster is kept. */
 const MEMBERS_MIN = 3
 const MEMBERS_MAX = 6
+/** Changes under way at a time. */
+const PENDING_MAX = 3
 const LOOK_MS = ELECTION_MS / 4
 /** A removed member stays for so long after another one leads. */
 const LEAVE_MS = ELECTION_MS
@@ -22,7 +25,8 @@ const LEAVE_MS = ELECTION_MS
 export class Operator {
   readonly #world: World
   readonly #random: Prng
-  #isBusy = false
+  /** Under way, by id. */
+  readonly #pending = new Map<MemberId, MemberRequest['kind']>()
   #added = 0
 
   constructor(world: World) {
@@ -42,15 +46,16 @@ export class Operator {
     const isAlike = lists.every((list) => list !== undefined && list === lists[0])
     const isComplete = lists[0]?.split(',').length === members.length
     const learns = members.some(({ replica }) => (replica?.members.membership.learners.length ?? 1) > 0)
-    return !this.#isBusy && isAlike && isComplete && !learns
+    return this.#pending.size === 0 && isAlike && isComplete && !learns
   }
 
-  /** Begins a change, unless one is under way. */
+  /** Begins a change, unless too many are under way. */
   change(): void {
     const { members } = this.#world
-    if (this.#isBusy) return
-    const mayRemove = members.length > MEMBERS_MIN
-    const mayAdd = members.length < MEMBERS_MAX
+    if (this.#pending.size >= PENDING_MAX) return
+    const kinds = [...this.#pending.values()]
+    const mayRemove = members.length - kinds.filter((kind) => kind === 'remove').length > MEMBERS_MIN
+    const mayAdd = members.length + kinds.filter((kind) => kind === 'add').length < MEMBERS_MAX
     if (mayRemove && (!mayAdd || this.#random.chance(0.5))) this.#remove()
     else if (mayAdd) this.#add()
   }
@@ -72,6 +77,7 @@ export class Operator {
     const { members } = this.#world
     const leader = this.#world.leader()
     const victim = leader !== undefined && this.#random.chance(0.4) ? leader : this.#random.pick(members)
+    if (this.#pending.has(victim.id)) return
     this.#ask({ kind: 'remove', id: victim.id }, (through) => {
       const isGone = through.replica?.store.members.isRemoved(victim.id) === true
       if (isGone) this.#retireLater(victim)
@@ -83,16 +89,17 @@ export class Operator {
   #ask(request: MemberRequest, took: (through: SimMember) => boolean): void {
     const through = this.#random.pick(this.#world.members)
     if (!through.isUp) return
-    this.#isBusy = true
+    this.#pending.set(request.id, request.kind)
     this.#world.note(`operator: ${request.kind} ${request.id} through ${through.name}`)
     through.when((replica) => replica.changeMembers(request, () => {}))
     const untilMs = this.#world.nowMs + this.#world.settings.requestMsMax + 4 * ELECTION_MS
     const look = (): void => {
       const isMade = this.#world.members.some((member) => took(member))
-      if (isMade || this.#world.nowMs > untilMs) this.#isBusy = false
+      const isOver = isMade || this.#world.nowMs > untilMs
+      if (isOver) this.#pending.delete(request.id)
       else this.#world.timeline.in(LOOK_MS, look)
       // A change that comes after all is found by looking again, now and then.
-      if (!isMade && !this.#isBusy) this.#lookLater(took)
+      if (isOver && !isMade) this.#lookLater(took)
     }
     this.#world.timeline.in(LOOK_MS, look)
   }

@@ -28,7 +28,7 @@ if (ONE !== undefined) {
 } else {
   describe('seeds that once failed', () => {
     test.each(ONCE_FAILED)('%i: %s', async (seed) => {
-      await runSeed(seed)
+      await runSeed(seed, false)
     })
   })
 

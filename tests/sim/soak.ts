@@ -27,12 +27,12 @@ export interface RunCounts {
   readonly changes: number
 }
 
-/** Runs one seed. Throws an Error whose message begins with the line that replays it. */
-export async function runSeed(seed: number): Promise<RunCounts> {
+/** Runs one seed. `mayChangeMembers` is false for those that were found before members could change. Throws an Error whose message begins with the line that replays it. */
+export async function runSeed(seed: number, mayChangeMembers = true): Promise<RunCounts> {
   const random = new Prng(seed)
   const fixed = drawPlan(random)
   const settings = drawSettings(random)
-  const plan = drawChanges(fixed, random)
+  const plan = mayChangeMembers ? drawChanges(fixed, random) : fixed
   const world = await World.create({ seed, members: plan.members, settings, digestEvery: plan.digestEvery })
   const rejected = (error: unknown): void => world.fail(error)
   process.on('unhandledRejection', rejected)
