@@ -1,7 +1,9 @@
 /** Members that find each other, as real processes: through a token that another musterd hosts, and not when they come too late. */
+import { spawnSync } from 'node:child_process'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import type { Child } from '../support/child.ts'
-import { NODE } from '../support/child.ts'
+import { type Child, NODE, ROOT } from '../support/child.ts'
 import { curl } from '../support/curl.ts'
 import { eventually } from '../support/eventually.ts'
 import { freePort } from '../support/free-port.ts'
@@ -103,4 +105,52 @@ describe('--discovery', () => {
     expect(await lost.exited).toEqual({ code: 1, signal: null })
     expect(lost.stderr).toContain('member "one" has previously registered with discovery service token')
   })
+})
+
+const hasNamespaces = spawnSync('unshare', ['-rnm', 'ip', 'link', 'set', 'lo', 'up']).status === 0
+
+describe('--discovery-srv', () => {
+  test.skipIf(!hasNamespaces)(
+    'two find each other by the DNS of their machine (skipped without unshare and ip)',
+    async () => {
+      const folder = await scratchDir()
+      const resolvConf = join(folder, 'resolv.conf')
+      await writeFile(resolvConf, 'nameserver 127.0.0.1\n')
+      const zone = {
+        '_etcd-server._tcp.example.test': [
+          { host: 'm1.example.test', port: 2380 },
+          { host: 'm2.example.test', port: 2380 },
+        ],
+        'm1.example.test': [{ address: '127.0.0.1' }],
+        'm2.example.test': [{ address: '127.0.0.2' }],
+      }
+      const member = (at: number): string => {
+        const words = [
+          ...['--name', `m${at}`, '--discovery-srv', 'example.test', '--initial-cluster-token', 'srv'],
+          ...['--initial-advertise-peer-urls', `http://m${at}.example.test:2380`],
+          ...['--listen-peer-urls', `http://127.0.0.${at}:2380`, '--listen-client-urls', `http://127.0.0.${at}:2379`],
+          ...['--advertise-client-urls', `http://m${at}.example.test:2379`],
+        ]
+        return `${NODE} ${MUSTERD} ${words.join(' ')} & m${at}=$!`
+      }
+      const ask = 'curl -sS --retry 40 --retry-delay 1 --retry-connrefused --max-time 40'
+      const script = [
+        'ip link set lo up',
+        `mount --bind ${resolvConf} /etc/resolv.conf`,
+        `${NODE} ${join(ROOT, 'tests/support/dns-process.ts')} '${JSON.stringify(zone)}' & dns=$!`,
+        'for i in $(seq 100); do getent hosts m1.example.test >/dev/null && break; sleep 0.1; done',
+        member(1),
+        member(2),
+        `${ask} http://m1.example.test:2379/v2/keys/k -XPUT -d value=v`,
+        `${ask} http://m2.example.test:2379/v2/keys/k?quorum=true`,
+        `${ask} http://m2.example.test:2379/v2/machines`,
+        'kill $m1 $m2 $dns; wait $m1 $m2',
+      ]
+      const child = startChild('unshare', ['-rnm', 'sh', '-c', script.join('\n')], { cwd: folder, group: true })
+      await child.exited
+      expect(child.stdout.match(/"value":"v"/g), child.stderr).toHaveLength(2)
+      expect(child.stdout).toContain('http://m1.example.test:2379, http://m2.example.test:2379')
+      expect(child.stderr).toContain('DNS names a member url=http://m2.example.test:2380')
+    },
+  )
 })

@@ -18,11 +18,11 @@ const TYPE_A = 1
 const TYPE_SRV = 33
 const HEAD_BYTES = 12
 
-/** @param zone answers by lower-case name */
-export async function startDns(zone: Readonly<Record<string, readonly DnsAnswer[]>>): Promise<DnsServer> {
+/** @param zone answers by lower-case name. @param port 0 takes a free one. */
+export async function startDns(zone: Readonly<Record<string, readonly DnsAnswer[]>>, port = 0): Promise<DnsServer> {
   const socket = createSocket('udp4')
   socket.on('message', (question, from) => socket.send(reply(question, zone), from.port, from.address))
-  socket.bind(0, '127.0.0.1')
+  socket.bind(port, '127.0.0.1')
   await once(socket, 'listening')
   return { server: `127.0.0.1:${socket.address().port}`, close: () => socket.close() }
 }
