@@ -6,13 +6,53 @@
  */
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
 
-/** Upper bounds of the duration buckets, in seconds: etcd's. */
-const DURATION_BOUNDS_S = [0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.256, 0.512, 1.024, 2.048]
+/** Upper bounds of the buckets for requests, in seconds: etcd's. */
+const REQUEST_BOUNDS_S = [0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.256, 0.512, 1.024, 2.048]
+/** The same for writes to the disk. */
+const SYNC_BOUNDS_S = [0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.256, 0.512, 1.024, 2.048, 4.096, 8.192]
 
-interface Durations {
-  readonly buckets: number[]
-  sumMs: number
-  count: number
+/** How long something took, counted by buckets. */
+class Durations {
+  readonly #boundsS: readonly number[]
+  readonly #buckets: number[]
+  #sumMs = 0
+  #count = 0
+
+  constructor(boundsS: readonly number[]) {
+    this.#boundsS = boundsS
+    this.#buckets = boundsS.map(() => 0)
+  }
+
+  get count(): number {
+    return this.#count
+  }
+
+  add(ms: number): void {
+    this.#count += 1
+    this.#sumMs += ms
+    for (let at = 0; at < this.#boundsS.length; at += 1) {
+      if (ms <= (this.#boundsS[at] as number) * 1000) {
+        this.#buckets[at] = (this.#buckets[at] as number) + 1
+        break
+      }
+    }
+  }
+
+  /** Prometheus text. @param labels As they stand between the braces; empty: none. */
+  lines(name: string, labels: string): string[] {
+    const before = labels === '' ? '' : `${labels},`
+    const own = labels === '' ? '' : `{${labels}}`
+    const lines: string[] = []
+    let total = 0
+    this.#boundsS.forEach((bound, at) => {
+      total += this.#buckets[at] as number
+      lines.push(`${name}_bucket{${before}le="${bound}"} ${total}`)
+    })
+    lines.push(`${name}_bucket{${before}le="+Inf"} ${this.#count}`)
+    lines.push(`${name}_sum${own} ${this.#sumMs / 1000}`)
+    lines.push(`${name}_count${own} ${this.#count}`)
+    return lines
+  }
 }
 
 /** Counts requests of the key space. `method` is the HTTP method, or `QGET` for a quorum read. */
@@ -26,17 +66,10 @@ export class RequestMeter {
   succeeded(method: string, ms: number): void {
     let durations = this.#succeeded.get(method)
     if (durations === undefined) {
-      durations = { buckets: DURATION_BOUNDS_S.map(() => 0), sumMs: 0, count: 0 }
+      durations = new Durations(REQUEST_BOUNDS_S)
       this.#succeeded.set(method, durations)
     }
-    durations.count += 1
-    durations.sumMs += ms
-    for (let at = 0; at < DURATION_BOUNDS_S.length; at += 1) {
-      if (ms <= (DURATION_BOUNDS_S[at] as number) * 1000) {
-        durations.buckets[at] = (durations.buckets[at] as number) + 1
-        break
-      }
-    }
+    durations.add(ms)
   }
 
   /** A request was answered with an error. */
@@ -72,7 +105,9 @@ export class RequestMeter {
       ...[...this.#failed].map(([labels, count]) => `etcd_http_failed_total{${labels}} ${count}`),
       '# HELP etcd_http_successful_duration_seconds Time from reading a request to answering it.',
       '# TYPE etcd_http_successful_duration_seconds histogram',
-      ...[...this.#succeeded].flatMap(([method, durations]) => histogramLines(method, durations)),
+      ...[...this.#succeeded].flatMap(([method, durations]) => {
+        return durations.lines('etcd_http_successful_duration_seconds', `method="${method}"`)
+      }),
       '# HELP etcd_debugging_store_watch_requests_total Watches that were asked for.',
       '# TYPE etcd_debugging_store_watch_requests_total counter',
       `etcd_debugging_store_watch_requests_total ${this.#watches}`,
@@ -84,24 +119,32 @@ export class RequestMeter {
   }
 }
 
-function histogramLines(method: string, durations: Durations): string[] {
-  const name = 'etcd_http_successful_duration_seconds'
-  const lines: string[] = []
-  let total = 0
-  DURATION_BOUNDS_S.forEach((bound, at) => {
-    total += durations.buckets[at] as number
-    lines.push(`${name}_bucket{method="${method}",le="${bound}"} ${total}`)
-  })
-  lines.push(`${name}_bucket{method="${method}",le="+Inf"} ${durations.count}`)
-  lines.push(`${name}_sum{method="${method}"} ${durations.sumMs / 1000}`)
-  lines.push(`${name}_count{method="${method}"} ${durations.count}`)
-  return lines
+/** Measures writes to the disk that were waited for. */
+export class SyncMeter {
+  readonly #durations = new Durations(SYNC_BOUNDS_S)
+
+  /** A write was on the disk `ms` after it was handed over. */
+  synced(ms: number): void {
+    this.#durations.add(ms)
+  }
+
+  /** Prometheus text. */
+  text(): string {
+    const name = 'etcd_disk_wal_fsync_duration_seconds'
+    const head = [
+      `# HELP ${name} Time until entries and votes of one turn were on the disk.`,
+      `# TYPE ${name} histogram`,
+    ]
+    return `${[...head, ...this.#durations.lines(name, '')].join('\n')}\n`
+  }
 }
 
 /** The metrics of one member. */
 export class Metrics {
   /** Requests of the key space. */
   readonly requests = new RequestMeter()
+  /** Writes to the disk. */
+  readonly syncs = new SyncMeter()
   readonly #registry = new Registry()
 
   constructor() {
@@ -169,6 +212,6 @@ export class Metrics {
 
   /** Everything in Prometheus text form 0.0.4. */
   async text(): Promise<string> {
-    return (await this.#registry.metrics()) + this.requests.text()
+    return (await this.#registry.metrics()) + this.requests.text() + this.syncs.text()
   }
 }

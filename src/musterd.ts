@@ -20,6 +20,7 @@ import { memberPort } from './member/member-port.ts'
 import { publishUntilKnown } from './member/publish.ts'
 import { replicaSettings, storeSettings, tickMsOf } from './member/settings.ts'
 import { startState } from './member/start-state.ts'
+import { timedDisk } from './member/timed-disk.ts'
 import { type MemberTls, openTls } from './member/tls.ts'
 import { Metrics } from './metrics.ts'
 import { PeerServer } from './peer/accept.ts'
@@ -75,8 +76,9 @@ async function startOn(disk: Disk, config: Config, log: Logger, tls: MemberTls):
   const finished = new Promise<Error | undefined>((done) => {
     ended = done
   })
+  const metrics = new Metrics()
   const driver = new Driver({
-    disk,
+    disk: timedDisk(disk, (ms) => metrics.syncs.synced(ms)),
     storeOptions,
     log,
     tickMs: tickMsOf(config),
@@ -128,7 +130,6 @@ async function startOn(disk: Disk, config: Config, log: Logger, tls: MemberTls):
     later: driver.later,
     removed: () => removed(''),
   })
-  const metrics = new Metrics()
   const port = memberPort({
     ...{ replica, transport, clusterId, name: config.name, metricsText: () => metrics.text() },
     memberChanges: new MemberChanges({

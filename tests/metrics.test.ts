@@ -1,5 +1,6 @@
 /** The metrics of a member in Prometheus text form. */
 import { describe, expect, test } from 'vitest'
+import { timedDisk } from '../src/member/timed-disk.ts'
 import { Metrics, RequestMeter } from '../src/metrics.ts'
 import { startHttp } from './support/http-member.ts'
 
@@ -29,6 +30,33 @@ describe('requests', () => {
     }
     expect(text).toMatch(/_sum\{method="GET"\} 5\.0034/)
   })
+})
+
+test('writes to the disk are counted by how long they took, and only those that were waited for', async () => {
+  const metrics = new Metrics()
+  const calls: string[] = []
+  const disk = timedDisk(
+    {
+      write: async (rows, sync) => {
+        calls.push(`${rows.length} ${sync}`)
+        if (rows.length > 1) throw new Error('full')
+      },
+      clearRange: async () => {},
+      view: () => ({ entries: async () => [], close: async () => {} }),
+      get: async () => Buffer.from('x'),
+      close: async () => {},
+    },
+    (ms) => metrics.syncs.synced(ms + 5),
+  )
+  const row = { type: 'put', key: Buffer.from('k'), value: Buffer.from('v') } as const
+  await disk.write([row], true)
+  await disk.write([row], false)
+  await expect(disk.write([row, row], true)).rejects.toThrow('full')
+  expect(calls).toEqual(['1 true', '1 false', '2 true'])
+  const lines = (await metrics.text()).split('\n')
+  expect(lines).toContain('etcd_disk_wal_fsync_duration_seconds_count 1')
+  expect(lines).toContain('etcd_disk_wal_fsync_duration_seconds_bucket{le="0.004"} 0')
+  expect(lines).toContain('etcd_disk_wal_fsync_duration_seconds_bucket{le="8.192"} 1')
 })
 
 test('what is registered is read when it is asked for', async () => {
@@ -72,6 +100,7 @@ test('a server counts what it answers and shows what its member tells', async ()
       'etcd_server_leader_changes_seen_total 1',
       `etcd_server_id{server_id="${http.member.memberId}"} 1`,
       'etcd_server_version{server_version="2.3.8"} 1',
+      'etcd_cluster_version{cluster_version="2.3"} 1',
       'etcd_network_peer_sent_bytes_total{To="2b"} 5',
       'etcd_network_peer_received_bytes_total{From="2b"} 6',
       'etcd_network_peer_sent_failures_total{To="2b"} 7',

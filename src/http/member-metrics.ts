@@ -40,7 +40,7 @@ export function registerMemberMetrics(metrics: Metrics, member: MemberPort, watc
     [{ server_version: ETCD_VERSION.server }, 1],
   ])
   metrics.labelledGauge('etcd_cluster_version', 'The same for the cluster.', ['cluster_version'], () => [
-    [{ cluster_version: ETCD_VERSION.cluster }, 1],
+    [{ cluster_version: ETCD_VERSION.cluster.replace(/\.\d+$/, '') }, 1],
   ])
   registerPeerMetrics(metrics, member)
   metrics.gauge('etcd_debugging_store_watchers', 'Watches that wait or stream.', watches)
