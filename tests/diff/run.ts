@@ -26,6 +26,8 @@ export interface Observation {
   readonly muster: Received
   /** What `/v2/stats/store` said before the first step, where a step reads it. */
   readonly bases: readonly [etcd: string, muster: string] | undefined
+  /** Whether any step of the sequence asks for users or roles. */
+  readonly asksAuth: boolean
   /** Whether the connection still served afterwards; undefined where that was not asked. */
   readonly etcdServes: boolean | undefined
   readonly musterServes: boolean | undefined
@@ -58,9 +60,10 @@ export async function runSequence(pair: Pair, steps: readonly Step[], patienceMs
   const due = new Due()
   const wires: Wire[] = []
 
-  const note = (seen: Omit<Observation, 'prefix' | 'index' | 'bases' | 'doneMs'>): void => {
-    observations.push({ ...seen, prefix, index, bases, doneMs: Date.now() })
+  const note = (seen: Omit<Observation, 'prefix' | 'index' | 'bases' | 'asksAuth' | 'doneMs'>): void => {
+    observations.push({ ...seen, prefix, index, bases, asksAuth, doneMs: Date.now() })
   }
+  const asksAuth = steps.some((step) => step.kind === 'ask' && step.target.startsWith('/v2/auth/'))
   const bases = steps.some(readsCounters) ? await countersOf(pair) : undefined
   try {
     for (const step of steps) {
