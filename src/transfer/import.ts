@@ -106,7 +106,8 @@ export class LiveImport {
     const { source, target, signal, report } = this.#options
     report.phase('looking')
     // Without patience: a wrong address should be told at once.
-    await Promise.all([source.position({ signal }), target.position({ signal })])
+    const [from, to] = await Promise.all([source.position({ signal }), target.position({ signal })])
+    this.#refuseCircle(from.clusterId, to.clusterId)
     const keeping = this.#beside(this.#ttls.run(this.#keeperPort(), this.#over.signal))
     try {
       for (let isFirst = true; ; isFirst = false) {
@@ -117,6 +118,15 @@ export class LiveImport {
       this.#over.abort()
       await keeping
     }
+  }
+
+  /** What is copied into itself would be a change to copy. */
+  #refuseCircle(from: string, to: string): void {
+    const { paths } = this.#options
+    if (from === '' || from !== to) return
+    const overlap = paths.toTarget(paths.to) !== undefined || paths.toSource(paths.from) !== undefined
+    if (overlap)
+      throw new RangeError(`source and target are the same cluster, and "${paths.to}" lies in what is copied`)
   }
 
   /** Copies and follows until the end, or until changes were lost: undefined. */
@@ -232,12 +242,12 @@ export class LiveImport {
         verdict = undefined
         since = Math.max(since, (await this.#copy()).index)
       }
+      if (steering.wish === 'quiet' && !saidQuiet) {
+        saidQuiet = true
+        report.note('quiet', 'waiting until nothing changes at the source')
+      }
       if (queue.length === 0 && verifying === undefined) {
         goal ??= steering.wish === 'now' ? await this.#position() : undefined
-        if (steering.wish === 'quiet' && !saidQuiet) {
-          saidQuiet = true
-          report.note('quiet', 'waiting until nothing changes at the source')
-        }
         if (this.#mayEnd(feed, goal)) {
           // muster tells no watcher of hidden keys, so their last changes come with a pass.
           if (this.#target.listsHidden) since = Math.max(since, (await this.#copy()).index)

@@ -89,13 +89,26 @@ export class LiveTree implements Tree {
 
   async *#rename(batches: AsyncIterable<readonly ListedNode[]>): AsyncGenerator<readonly TreeNode[], void, void> {
     const { paths, side } = this.#options
+    const renderedMs = performance.now()
     for await (const batch of batches) {
       const nodes: TreeNode[] = []
+      const agedS = Math.floor((performance.now() - renderedMs) / 1000)
       for (const node of batch) {
         const path = side === 'source' ? paths.toTarget(node.path) : node.path
-        if (path !== undefined && path !== '/') nodes.push(path === node.path ? node : { ...node, path })
+        if (path === undefined || path === '/') continue
+        const ttlSeconds = aged(node.ttlSeconds, agedS)
+        const isSame = path === node.path && ttlSeconds === node.ttlSeconds
+        nodes.push(isSame ? node : { path, dir: node.dir, value: node.value, ttlSeconds })
       }
       if (nodes.length > 0) yield nodes
     }
   }
+}
+
+/**
+ * What is left of a time that was rendered so long ago: a large listing takes minutes to arrive. Whoever should be due by now
+ * may as well have been refreshed, and gets the time that was told: events and the keeper know better soon.
+ */
+function aged(ttlSeconds: number | undefined, agedS: number): number | undefined {
+  return ttlSeconds !== undefined && ttlSeconds > agedS ? ttlSeconds - agedS : ttlSeconds
 }

@@ -1,0 +1,137 @@
+/** A whole import between two servers in memory: what is carried over, when it ends, what it says. */
+import { expect, onTestFinished, test } from 'vitest'
+import { type ImportOptions, LiveImport } from '../../src/transfer/import.ts'
+import { newCounts } from '../../src/transfer/progress.ts'
+import { Steering } from '../../src/transfer/steering.ts'
+import { PathMap } from '../../src/transfer/tree.ts'
+import { eventually } from '../support/eventually.ts'
+import { startTransferRig, type TransferRig } from '../support/transfer-rig.ts'
+
+interface Running {
+  readonly source: TransferRig
+  readonly target: TransferRig
+  readonly said: string[]
+  readonly steering: Steering
+  start(options?: Partial<ImportOptions>): ReturnType<LiveImport['run']>
+}
+
+async function startPair(): Promise<Running> {
+  const source = await startTransferRig()
+  const target = await startTransferRig()
+  // The members in memory share one id.
+  Object.defineProperty(source.http.member, 'clusterId', { value: '1111' })
+  const said: string[] = []
+  const steering = new Steering('follow')
+  const over = new AbortController()
+  onTestFinished(() => over.abort())
+  return {
+    source,
+    target,
+    said,
+    steering,
+    start: (options = {}) =>
+      new LiveImport({
+        source: source.client,
+        target: target.client,
+        paths: new PathMap('/', '/'),
+        sourceListsHidden: true,
+        targetListsHidden: true,
+        hiddenPaths: [],
+        mirror: false,
+        concurrency: 4,
+        patienceMs: 500,
+        quietMs: 50,
+        steering,
+        report: { phase: (phase) => said.push(phase), note: (code) => said.push(code) },
+        counts: newCounts(),
+        signal: over.signal,
+        ...options,
+      }).run(),
+  }
+}
+
+test('it copies, follows until asked to end, verifies', async () => {
+  const { source, target, steering, said, start } = await startPair()
+  await source.client.set('/a', '1')
+  await source.client.set('/_h/x', '2', { ttlSeconds: 500 })
+  const running = start()
+  await eventually('that it follows', () => said.includes('following'))
+  await source.client.set('/b', '3')
+  await source.client.delete('/a')
+  await eventually('the changes', async () => (await target.show()).join() === '/_h/,/_h/x=2+500,/b=3')
+  await source.client.set('/_h/y', '4')
+  steering.ask('now')
+  const { verdict, refusedCount } = await running
+  expect(verdict).toMatchObject({ equal: true, sourceNodes: 4, targetNodes: 4, extras: 0 })
+  expect(refusedCount).toBe(0)
+  expect(await target.show()).toEqual(['/_h/', '/_h/x=2+500', '/_h/y=4', '/b=3'])
+  expect(said).toEqual(['looking', 'copying', 'following', 'verifying'])
+})
+
+test('a cut-over waits until nothing changes', async () => {
+  const { source, said, start } = await startPair()
+  const steering = new Steering('quiet')
+  let writing = true
+  let written = 0
+  const writes = (async () => {
+    for (; writing; written++) await source.client.set(`/k${written % 10}`, `${written}`)
+  })()
+  onTestFinished(() => {
+    writing = false
+  })
+  const running = start({ steering, quietMs: 300 })
+  await eventually('that it waits for quiet', () => said.includes('quiet'))
+  const from = written
+  await eventually('more changes', () => written > from + 100)
+  expect(said).not.toContain('verifying')
+  writing = false
+  await writes
+  expect((await running).verdict).toMatchObject({ equal: true, sourceNodes: 10 })
+})
+
+test('differences that stay are told, after another try', async () => {
+  const { source, target, said, start } = await startPair()
+  await source.client.set('/a', '1')
+  await target.client.set('/a/b/c', 'mine').catch(() => undefined)
+  const { verdict, refused } = await start({ steering: new Steering('now') })
+  expect(verdict).toMatchObject({ equal: false, differences: [{ path: '/a', kind: 'differs' }], extras: 2 })
+  expect(refused).toEqual([{ path: '/a', reason: expect.stringContaining('102') }])
+  expect(said.filter((one) => one === 'verifying')).toHaveLength(2)
+}, 30_000)
+
+test('a cluster is not copied into itself', async () => {
+  const { source, start } = await startPair()
+  const itself = { target: source.client, steering: new Steering('now') }
+  await source.client.set('/a/k', '1')
+  for (const [from, to] of [
+    ['/', '/'],
+    ['/', '/copy'],
+    ['/a', '/a/b'],
+    ['/a/b', '/a'],
+  ] as const) {
+    await expect(start({ ...itself, paths: new PathMap(from, to) })).rejects.toThrow('are the same cluster')
+  }
+  expect((await start({ ...itself, paths: new PathMap('/a', '/ab') })).verdict.equal).toBe(true)
+  expect(await source.show()).toEqual(['/a/', '/a/k=1', '/ab/', '/ab/k=1'])
+})
+
+test('a target that goes away for good ends it with its name', async () => {
+  const { source, target, said, start } = await startPair()
+  const running = start()
+  running.catch(() => undefined)
+  await eventually('that it follows', () => said.includes('following'))
+  await target.http.close()
+  await source.client.set('/a', '1')
+  await expect(running).rejects.toMatchObject({ code: 'MUSTER_TRANSFER_TARGET_GONE' })
+  expect(said).toContain('waiting')
+})
+
+test('it ends at once when it is told to', async () => {
+  const { said, start } = await startPair()
+  const over = new AbortController()
+  const running = start({ signal: over.signal })
+  running.catch(() => undefined)
+  await eventually('that it follows', () => said.includes('following'))
+  over.abort(new Error('enough'))
+  await expect(running).rejects.toThrow('enough')
+})
