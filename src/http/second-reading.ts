@@ -8,7 +8,9 @@
  * one that begins with those bytes.
  */
 import { type IncomingMessage, METHODS, type Server, type ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 import { Duplex } from 'node:stream'
+import { type PeerCertificate, TLSSocket } from 'node:tls'
 import { httpDate } from './date.ts'
 
 const REQUEST_LINE = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]{1,64}) ([^\x00-\x20\x7f]+) HTTP\/1\.[01]\r\n/
@@ -88,8 +90,8 @@ function readAgain(server: Server, socket: Duplex, first: Buffer): void {
   const base = socket instanceof SecondReading ? socket.release() : socket
   base.removeAllListeners('data')
   base.removeAllListeners('end')
-  const again = new SecondReading(base, first)
-  server.emit('encrypted' in base ? 'secureConnection' : 'connection', again)
+  if (base instanceof TLSSocket) server.emit('secureConnection', new SecureSecondReading(base, first))
+  else server.emit('connection', new SecondReading(base, first))
 }
 
 /** A connection seen from the middle on: bytes that were put back, then those of the socket. */
@@ -127,6 +129,11 @@ class SecondReading extends Duplex {
     return this.#socket
   }
 
+  /** Whose requests these are is asked of the socket. */
+  get remoteAddress(): string | undefined {
+    return (this.#socket as Socket).remoteAddress
+  }
+
   override _read(): void {
     if (!this.#released) this.#socket.resume()
   }
@@ -142,6 +149,25 @@ class SecondReading extends Duplex {
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
     if (!this.#released) this.#socket.destroy()
     done(error)
+  }
+}
+
+/** The same over TLS: whoever asks a request for its certificate hears of that of the socket. */
+class SecureSecondReading extends SecondReading {
+  readonly encrypted = true
+  readonly #secure: TLSSocket
+
+  constructor(socket: TLSSocket, first: Buffer) {
+    super(socket, first)
+    this.#secure = socket
+  }
+
+  get authorized(): boolean {
+    return this.#secure.authorized
+  }
+
+  getPeerCertificate(): PeerCertificate {
+    return this.#secure.getPeerCertificate()
   }
 }
 

@@ -155,6 +155,13 @@ describe('over true TLS', () => {
     expect(await ask(port, 'root', '/v2/auth/users')).toBe('200')
   })
 
+  test('so it is for requests that have to be read again', async () => {
+    const port = await startSecure(true)
+    expect(await ask(port, 'al', '/v2/keys/al?ä')).toBe('404')
+    expect(await ask(port, 'al', '/v2/keys/open?ä')).toBe('401')
+    expect(await ask(port, 'root', '/v2/auth/users?ä')).toBe('200')
+  })
+
   test('a name means nothing where certificates are only checked', async () => {
     const port = await startSecure(false)
     expect(await ask(port, 'root', '/v2/auth/users')).toBe('401')
