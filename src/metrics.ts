@@ -120,7 +120,7 @@ export class RequestMeter {
 }
 
 /** Measures writes to the disk that were waited for. */
-export class SyncMeter {
+class SyncMeter {
   readonly #durations = new Durations(SYNC_BOUNDS_S)
 
   /** A write was on the disk `ms` after it was handed over. */
