@@ -12,6 +12,7 @@ import { fetchListing } from './peer/listing.ts'
 import { readClusterFile, writeClusterFile } from './proxy/cluster-file.ts'
 import { ProxyServer } from './proxy/proxy-server.ts'
 import type { Running } from './start.ts'
+import { StoreError } from './store/store-error.ts'
 import type { TlsRole } from './tls/settings.ts'
 import { TlsSide } from './tls/tls-side.ts'
 
@@ -24,7 +25,7 @@ const LIST_MS_MAX = 5000
  * Starts a proxy. Where the data directory does not say who the members are, discovery or `--initial-cluster` does.
  *
  * @param members who is in the cluster, where that is known already.
- * @throws DiscoveryError or TlsError with one sentence for the user.
+ * @throws DiscoveryError, StoreError or TlsError with one sentence for the user.
  */
 export async function startProxy(config: Config, log: Logger, members?: readonly InitialMember[]): Promise<Running> {
   const dataDir = resolve(config.dataDir)
@@ -38,7 +39,11 @@ export async function startProxy(config: Config, log: Logger, members?: readonly
     })
   }
   // So that the next start is one of a proxy, also when no member was there to be asked.
-  await writeClusterFile(dataDir, peerUrls)
+  await writeClusterFile(dataDir, peerUrls).catch((error: unknown) => {
+    const reason = error instanceof Error ? error.message : String(error)
+    const sentence = `cannot use "${dataDir}" as data directory: ${reason}`
+    throw new StoreError('MUSTER_DATA_DIR_UNUSABLE', sentence, { cause: error })
+  })
   const proxy = new ProxyServer({
     isReadonly: config.proxy === 'readonly',
     peerUrls,

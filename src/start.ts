@@ -36,7 +36,7 @@ export async function start(config: Config, log: Logger): Promise<Running> {
     return startProxy(config, log)
   }
   if (config.proxy !== 'off') {
-    if (!existsSync(join(config.dataDir, 'db'))) return startProxy(config, log)
+    if (!isMemberDirectory(config.dataDir)) return startProxy(config, log)
     log.warn('--proxy is ignored: the data directory is that of a member')
   }
   try {
@@ -47,6 +47,11 @@ export async function start(config: Config, log: Logger): Promise<Running> {
     log.warn('the cluster of the discovery token is full: falling back to a proxy for it')
     return startProxy(config, log, error.members)
   }
+}
+
+/** Of a member of ours, or of etcd: the latter is refused by whoever opens it. */
+function isMemberDirectory(dataDir: string): boolean {
+  return ['db', 'member'].some((entry) => existsSync(join(dataDir, entry)))
 }
 
 async function asMember(config: Config, log: Logger): Promise<Running> {

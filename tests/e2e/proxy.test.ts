@@ -1,5 +1,5 @@
 /** `--proxy`, as real processes: in front of three members, while they come and go. */
-import { mkdir, readFile } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { type SideFiles, TestAuthority } from '../support/certificates.ts'
@@ -81,6 +81,21 @@ describe('a proxy', () => {
     const again = startChild(NODE, [MUSTERD, ...words, ...urls])
     await again.untilOutput(/^musterd is ready: member "m1"/m)
     expect(again.stderr).toContain('--proxy is ignored: the data directory is that of a member')
+  })
+
+  test('refuses the data of an etcd, and a place where it may not write, with one sentence', async () => {
+    const folder = await scratchDir()
+    await mkdir(join(folder, 'etcd/member/wal'), { recursive: true })
+    await writeFile(join(folder, 'file'), '')
+    for (const [dataDir, sentence] of [
+      ['etcd', /^musterd: cannot use ".*etcd" as data directory: .*looks like a data directory of etcd$/m],
+      ['file', /^musterd: cannot use ".*file" as data directory: ENOTDIR/m],
+    ] as const) {
+      const child = startChild(NODE, [MUSTERD, '--proxy=on', '--data-dir', dataDir], { cwd: folder })
+      expect((await child.exited).code).toBe(1)
+      expect(child.stderr).toMatch(sentence)
+      expect(child.stderr).not.toMatch(/^ {4}at /m)
+    }
   })
 
   test('reaches members that demand certificates, and serves clients with and without TLS', async () => {
