@@ -13,7 +13,8 @@ const folder = fileURLToPath(new URL('transcripts/', import.meta.url))
 
 describe('each transcript is answered as it is written', () => {
   for (const file of readdirSync(folder).filter((name) => name.endsWith('.txt'))) {
-    test(file, async () => {
+    // Those of auth hash passwords, which is dear on purpose and takes long on a busy machine.
+    test(file, { timeout: 60_000 }, async () => {
       const http = await startHttp(
         file.startsWith('cors') ? { cors: ['http://a.example:80', 'http://b.example:80'] } : {},
       )
