@@ -20,7 +20,7 @@ export const ORIGIN = 'http://a.example:8080'
 /** How many events both keep. etcd cannot keep more or fewer. */
 const HISTORY_EVENTS = 1000
 /** Where indexes are brought level: hidden, so that no listing shows it. */
-const LEVEL = '/v2/keys/_level'
+export const LEVEL = '/v2/keys/_level'
 const ANSWER_MS_MAX = 10_000
 
 /** Why there is no etcd to compare with; undefined when there is one. */
