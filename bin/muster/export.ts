@@ -21,7 +21,7 @@ import { EXIT, EXIT_HELP, fail, interruptible } from './exit.ts'
 
 interface ExportWords extends ConnectionWords {
   readonly prefix: string
-  readonly hidden: readonly string[]
+  readonly hidden?: readonly string[]
   readonly output?: string
   readonly patience: number
   readonly json?: boolean
@@ -43,7 +43,7 @@ export function addExport(program: Command): void {
     .description('write the keys of an etcd or muster as JSON lines')
     .option('--endpoints <URLS>', 'client URLs; else MUSTER_ENDPOINTS or ETCDCTL_ENDPOINTS, else http://127.0.0.1:2379')
     .option('--prefix <PATH>', 'only this directory or key', keyPath, '/')
-    .option('--hidden <PATH>', 'a hidden place of an etcd; may be repeated', collect, [])
+    .option('--hidden <PATH>', 'a hidden place of an etcd; may be repeated', collect)
     .option('-o, --output <FILE>', 'where to write; standard output otherwise')
     .option('--patience <SECONDS>', 'how long a server that does not answer is waited for', wholeNumber(0, 86_400), 30)
     .option('--json', 'progress and outcome as JSON lines; only with --output')
@@ -55,7 +55,7 @@ export function addExport(program: Command): void {
     })
 }
 
-function collect(path: string, before: readonly string[]): readonly string[] {
+function collect(path: string, before: readonly string[] = []): readonly string[] {
   return [...before, keyPath(path)]
 }
 
@@ -73,7 +73,7 @@ async function run(words: ExportWords): Promise<number> {
     const patience = new Patience('source', words.patience * 1000, signal, (error) =>
       display.note('waiting', error.message),
     )
-    const places = new HiddenPlaces([...WELL_KNOWN, ...words.hidden], prefix)
+    const places = new HiddenPlaces([...WELL_KNOWN, ...(words.hidden ?? [])], prefix)
     const paths = new PathMap(prefix, prefix)
     const source = new LiveTree({ client, paths, side: 'source', listsHidden: hidden, hidden: places, patience })
     const out = unfinished === undefined ? process.stdout : createWriteStream(unfinished, { mode: 0o600 })

@@ -29,7 +29,7 @@ interface ImportWords extends ConnectionWords {
   readonly to?: string
   readonly prefix?: string
   readonly toPrefix?: string
-  readonly hidden: readonly string[]
+  readonly hidden?: readonly string[]
   readonly once?: boolean
   readonly cutOver?: boolean
   readonly delete?: boolean
@@ -78,7 +78,7 @@ export function addImport(program: Command): void {
     .option('--endpoints <URLS>', 'the same; else MUSTER_ENDPOINTS or ETCDCTL_ENDPOINTS')
     .option('--prefix <PATH>', 'copy only this directory or key', keyPath)
     .option('--to-prefix <PATH>', 'where it goes; else the same place', keyPath)
-    .option('--hidden <PATH>', 'a hidden place of the source, e.g. /_state; may be repeated', collect, [])
+    .option('--hidden <PATH>', 'a hidden place of the source, e.g. /_state; may be repeated', collect)
     .option('--once', 'copy, carry over what happened meanwhile, verify, end')
     .option('--cut-over', 'follow until nothing changes for a while, verify, end')
     .option('--delete', 'remove from the target whatever the source does not have')
@@ -96,7 +96,7 @@ export function addImport(program: Command): void {
     })
 }
 
-function collect(path: string, before: readonly string[]): readonly string[] {
+function collect(path: string, before: readonly string[] = []): readonly string[] {
   return [...before, keyPath(path)]
 }
 
@@ -137,7 +137,7 @@ async function run(file: string | undefined, words: ImportWords): Promise<number
       source,
       paths: new PathMap(from, words.toPrefix ?? from),
       sourceListsHidden,
-      hiddenPaths: words.hidden,
+      hiddenPaths: words.hidden ?? [],
       quietMs: words.quietFor * 1000,
       steering,
     })
