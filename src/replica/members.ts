@@ -10,6 +10,7 @@ import { type Entry, type MemberId, type Membership, memberId } from '../raft/ty
 import type { StateMachine } from '../store/state-machine.ts'
 import { coreChangeOf, decodeMemberChange, type MemberRefusal, refusalOf, storeCommandOf } from './member-entry.ts'
 import type { Log, Transport } from './ports.ts'
+import type { ReplicaStats } from './stats.ts'
 
 export interface MembersParts {
   readonly id: MemberId
@@ -17,6 +18,7 @@ export interface MembersParts {
   readonly raft: Pick<Raft, 'applyMembership'>
   readonly store: StateMachine
   readonly transport: Pick<Transport, 'setRemotes'>
+  readonly stats: Pick<ReplicaStats, 'keepOnly'>
   readonly log: Log
   /** This member was removed. Called once, inside a turn. */
   readonly removed?: () => void
@@ -89,12 +91,13 @@ export class Members {
 
   /** Once a turn: what was applied reaches the transport. Returns whether anything has changed. */
   tellTransport(): boolean {
-    const { id, store, transport } = this.#parts
+    const { id, store, transport, stats } = this.#parts
     const { version } = store.members
     if (version === this.#toldVersion && this.#membership === this.#toldMembership) return false
     this.#toldVersion = version
     this.#toldMembership = this.#membership
     transport.setRemotes(this.remotes())
+    stats.keepOnly((other) => this.isServed(other))
     if (!this.#isRemoved && store.members.isRemoved(id)) {
       this.#isRemoved = true
       this.#parts.removed?.()

@@ -89,7 +89,8 @@ export class Replica implements PeerEvents {
     this.#waiters = waiters
     this.#requests = new Requests({ ...parts, id, waiters, changes, waitMsMax: settings.requestMsMax })
     this.#stewardship = new Stewardship({ roundMs: settings.awayMsMax, farewellMs: settings.farewellMs })
-    const members = new Members({ ...parts, id, membership: restored.membership, raft: this.#raft })
+    const { membership } = restored
+    const members = new Members({ ...parts, id, membership, raft: this.#raft, stats: this.stats })
     this.members = members
     this.#keeper = keeper
     this.#flusher = new Flusher(settings)

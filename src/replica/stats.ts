@@ -82,6 +82,11 @@ export class ReplicaStats {
     counts.sampleIndex = 0
   }
 
+  /** Members that left are counted no more. */
+  keepOnly(isKept: (id: MemberId) => boolean): void {
+    for (const id of this.followers.keys()) if (!isKept(id)) this.followers.delete(id)
+  }
+
   /** A new leader counts from zero. */
   reset(): void {
     this.followers.clear()

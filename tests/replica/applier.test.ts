@@ -23,6 +23,7 @@ function makeApplier(appliedTerm = 0) {
     raft: { applyMembership: () => ({ voters: [ME], learners: [memberId('b2')] }) },
     store,
     transport: { setRemotes: () => {} },
+    stats: { keepOnly: () => {} },
     log: SILENT,
   })
   const applier = new Applier({ id: ME, waiters, expirer, keeper, members, changes, appliedTerm })
