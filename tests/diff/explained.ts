@@ -129,9 +129,10 @@ export class Uses {
     return found
   }
 
-  /** A line an entry, most used first. */
+  /** A line an entry, most used first, those never used last: a row that long runs do not need should go. */
   toString(): string {
-    const rows = [...this.#counts].sort(([, a], [, b]) => b - a)
-    return rows.map(([entry, count]) => `${String(count).padStart(7)}  ${entry}`).join('\n')
+    const rows = EXPLANATIONS.map(({ entry }) => ({ entry, count: this.#counts.get(entry) ?? 0 }))
+    rows.sort((a, b) => b.count - a.count)
+    return rows.map(({ entry, count }) => `${String(count).padStart(7)}  ${entry}`).join('\n')
   }
 }

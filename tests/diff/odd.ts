@@ -9,7 +9,19 @@ import { type Ask, FORM, type Raw } from './steps.ts'
 /** What may follow the try's own directory in a path. */
 export const ODD_PATHS: readonly string[] = [
   ...['//a', '/./a', '/a/../b', '/a/.', '/a/..', '/%2Fa', '/a%2Fb', '/%2e%2e/{p}/a', '/..', '/%2E', '//', '/a//'],
-  ...['/%zz', '/%', '/a%2', '/%00x', '/%ff', '/%C3%A4', '/\xc3\xa4', '/\xff', '/\xf0\x9f\x98\x80', '/%F0%9F%98%80'],
+  ...[
+    '/%zz',
+    '/%',
+    '/a%2',
+    '/%00x',
+    '/%ff',
+    '/%fe',
+    '/%C3%A4',
+    '/\xc3\xa4',
+    '/\xff',
+    '/\xf0\x9f\x98\x80',
+    '/%F0%9F%98%80',
+  ],
   ...['/...', '/.a', '/a.', '/q%3Fm%23h', '/sp%20ace+plus', '/a%252Fb', '/"q"', "/<b>&'", '/a;b', '/a=b', '/~!*()$,:@'],
   ...[
     '/|^`{}',
@@ -41,7 +53,19 @@ export const oddPath: fc.Arbitrary<string> = fc.constantFrom(...ODD_PATHS)
 
 /** Values of a form, encoded well or badly; the first are plain. */
 export const VALUES: readonly string[] = [
-  ...['a+b', 'a%20b', '%C3%A4', '\xc3\xa4', '%00', '%FF', '\xff\xfe', '%22%5C%0A%09%0D%08%0C%1F', '%3Cb%3E%26', "'"],
+  ...[
+    'a+b',
+    'a%20b',
+    '%C3%A4',
+    '\xc3\xa4',
+    '%00',
+    '%FF',
+    '%FE',
+    '\xff\xfe',
+    '%22%5C%0A%09%0D%08%0C%1F',
+    '%3Cb%3E%26',
+    "'",
+  ],
   ...[
     '%E2%80%A8%E2%80%A9',
     '%F0%9F%98%80',
@@ -49,6 +73,7 @@ export const VALUES: readonly string[] = [
     '%ED%A0%80',
     '%C3',
     '%E2%82',
+    '%EF%BF%BD',
     'a/b',
     '{"j":1}',
     'a=b',
