@@ -17,6 +17,8 @@ const CLOCK_MS_MAX = 100
 const WATCHED_MS_MAX = 60_000
 /** Longest body that etcd sends with its length. Bytes. */
 const LENGTH_BYTES_MAX = 2048
+/** What etcd sends in one piece is shorter. Bytes. */
+const CUT_BYTES = 2000
 /** By how much an expiration in nanoseconds can be longer or shorter than one in milliseconds. Bytes. */
 const EXPIRATION_BYTES_MAX = 10
 
@@ -68,7 +70,16 @@ function showOne(side: Side, received: Received, observation: Observation, blur:
   }
   lines.push('', maskBody(side, received, observation))
   if (!received.whole) lines.push('(and nothing more until now)')
+  if (observation.step.kind === 'watch' && !isChunkedByEvent(received)) lines.push('(chunks and events do not agree)')
   return lines.join('\n')
+}
+
+/** Each event is one chunk: there are clients that take chunks for lines. Large ones are cut up by both. */
+function isChunkedByEvent({ body, chunks }: Answer): boolean {
+  if (chunks === undefined) return true
+  const sizes = body.split(/(?<=\n)/).map(({ length }) => length)
+  if (body === '' || sizes.some((size) => size >= CUT_BYTES)) return true
+  return sizes.length === chunks.length && sizes.every((size, at) => size === chunks[at])
 }
 
 function maskHeader(
