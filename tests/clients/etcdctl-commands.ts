@@ -63,7 +63,7 @@ export const KEY_COMMANDS: readonly Command[] = [
   ...formats('rm --with-value no /a'),
   ...['rmdir /d', 'rm /d', 'rm --dir /d', 'rmdir /d2', 'rmdir /a', 'rm -r /d', 'rm / -r', 'rm --dir /fd'].map(line),
   ...['rm --with-value 5 /a', 'set /a 1', 'rm --with-index 1 /a', 'rm --with-index @/a /a', 'rm -r /q', 'rm'].map(line),
-  ...['--timeout 3s --total-timeout 4s get /b', '--no-sync get /b', '--debug --no-sync get /b', 'nosuchcommand'].map(
+  ...['--timeout 21s --total-timeout 31s get /b', '--no-sync get /b', '--debug --no-sync get /b', 'nosuchcommand'].map(
     line,
   ),
 ]

@@ -12,7 +12,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { NODE } from '../support/child.ts'
 import { makeScratchDir, startChild } from '../support/scratch.ts'
 import { enableAuth, ROOT } from './auth.ts'
-import { notePassed, SETUPS } from './results.ts'
+import { noteWhenPassed, SETUPS } from './results.ts'
 import { startSetup } from './setups.ts'
 
 const PACKAGE = 'node-etcd@7.0.0'
@@ -42,5 +42,5 @@ test.each(SETUPS)('keys, watches, watchers and fail-over: %s', async (setup) => 
   const node = startChild(NODE, ['--no-deprecation', SCRIPT, folder, ...options, ...served.urls])
   const { code } = await node.exited
   expect(code, node.stdout + node.stderr).toBe(0)
-  notePassed({ client: 'node-etcd', version, setup })
+  noteWhenPassed({ client: 'node-etcd', version, setup })
 })

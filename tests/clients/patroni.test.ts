@@ -9,7 +9,7 @@ import { eventually } from '../support/eventually.ts'
 import { makeScratchDir } from '../support/scratch.ts'
 import { enableAuth, ROOT } from './auth.ts'
 import { PatroniNode, patroniVersion } from './patroni.ts'
-import { notePassed, SETUPS, type Setup } from './results.ts'
+import { noteWhenPassed, SETUPS, type Setup } from './results.ts'
 import { type Served, startSetup } from './setups.ts'
 
 const MS_MAX = 60_000
@@ -92,7 +92,7 @@ describe.skipIf(version === undefined)('Patroni', () => {
 
     // Over TLS and with auth it is the same once more, and the wait for the lock to expire is long.
     if (setup === 'one' || setup === 'three') await failOver({ primary, replica })
-    notePassed({ client: 'Patroni', version: version ?? '', setup })
+    noteWhenPassed({ client: 'Patroni', version: version ?? '', setup })
   })
 })
 

@@ -8,7 +8,7 @@ import { NODE } from '../support/child.ts'
 import { MUSTERD } from '../support/member-process.ts'
 import { scratchDir, startChild } from '../support/scratch.ts'
 import { outputOf } from './programs.ts'
-import { notePassed, SETUPS } from './results.ts'
+import { noteWhenPassed, SETUPS } from './results.ts'
 import { startSetup } from './setups.ts'
 
 const PYTHON = '/usr/bin/python3'
@@ -30,7 +30,7 @@ describe.skipIf(version === undefined)('python-etcd', () => {
     const { code } = await python.exited
     expect(code, python.stdout + python.stderr).toBe(0)
     expect(python.stdout.match(/^ok /gm)?.length).toBe(setup === 'auth' ? 10 : 9)
-    notePassed({ client: 'python-etcd', version: version ?? '', setup })
+    noteWhenPassed({ client: 'python-etcd', version: version ?? '', setup })
   })
 
   // Skipped as well for users who may not make networks.

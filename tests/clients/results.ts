@@ -6,6 +6,7 @@
  */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { onTestFinished } from 'vitest'
 
 /** Columns of the matrix. */
 export const SETUPS = ['one', 'three', 'tls', 'auth'] as const
@@ -22,9 +23,12 @@ export interface Result {
   readonly setup: Setup
 }
 
-/** Notes that everything held. Call it last in a test. */
-export function notePassed(result: Result): void {
+/** Notes that everything held, once the running test is over and has passed. */
+export function noteWhenPassed(result: Result): void {
   const folder = process.env['CLIENT_RESULTS']
   if (folder === undefined) return
-  writeFileSync(join(folder, `${result.client}.${result.setup}.json`), JSON.stringify(result))
+  onTestFinished(({ task }) => {
+    if (task.result?.state !== 'pass') return
+    writeFileSync(join(folder, `${result.client}.${result.setup}.json`), JSON.stringify(result))
+  })
 }
