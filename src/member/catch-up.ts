@@ -2,7 +2,8 @@
  * Waiting, after a start, until this member knows everything that was acknowledged before.
  *
  * Owns: trying until a linearizable read succeeds. Only then are clients served: a member that answered from what its own
- * disk holds could show a past that it, or another member, has already left (etcd waits likewise).
+ * disk holds could show a past that it, or another member, has already left (etcd waits likewise). And until it votes: a
+ * member that joins and says that it is ready may be what its cluster's majority depends on in the next moment.
  */
 import type { Log } from '../replica/ports.ts'
 import type { Replica } from '../replica/replica.ts'
@@ -27,7 +28,7 @@ export function onceCaughtUp(replica: Replica, log: Log, done: () => void): { ca
   const attempt = (): void => {
     replica.quorumRead((refused) => {
       if (cancelled || refused?.condition === 'MUSTER_STOPPED') return
-      if (refused === undefined) {
+      if (refused === undefined && replica.members.membership.voters.includes(replica.id)) {
         cancel()
         done()
       } else retry = setTimeout(attempt, RETRY_MS)

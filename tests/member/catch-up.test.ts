@@ -19,7 +19,8 @@ function stub() {
     state.asked++
     done(state.refusal)
   }
-  return { state, replica: { quorumRead } as unknown as Replica }
+  const members = { membership: { voters: ['a1'], learners: [] as string[] } }
+  return { state, members, replica: { id: 'a1', quorumRead, members } as unknown as Replica }
 }
 
 function silentLog() {
@@ -52,4 +53,18 @@ test('a wait without a majority is explained in the log, and ends when it is can
   expect(vi.getTimerCount()).toBe(0)
   vi.advanceTimersByTime(10_000)
   expect(state.asked).toBe(asked)
+})
+
+test('a member that joins begins to serve once it votes', () => {
+  const { state, members, replica } = stub()
+  const { log } = silentLog()
+  const done = vi.fn()
+  state.refusal = undefined
+  members.membership = { voters: ['b2'], learners: ['a1'] }
+  onceCaughtUp(replica, log, done)
+  vi.advanceTimersByTime(1000)
+  expect(done).not.toHaveBeenCalled()
+  members.membership = { voters: ['a1', 'b2'], learners: [] }
+  vi.advanceTimersByTime(1000)
+  expect(done).toHaveBeenCalledOnce()
 })
