@@ -57,7 +57,7 @@ interface Etcd {
   leaderStats(callback: Callback): void
   version(callback: Callback): void
   setSync(key: string, value: string): SyncAnswer
-  getSync(key: string): SyncAnswer
+  getSync(key: string, options: Options): SyncAnswer
   delSync(key: string): SyncAnswer
 }
 
@@ -73,6 +73,9 @@ const options: Options = {
   ...(user === undefined ? {} : { auth: { user, pass } }),
 }
 const etcd = new Library(urls, options)
+
+/** Each request goes to any of the members: what was written just now is read with a quorum. */
+const LATEST: Options = { quorum: true }
 
 /** Calls with a callback at the end, and gives what it is called with. */
 function call(begin: (callback: Callback) => void): Promise<Answer> {
@@ -99,7 +102,7 @@ const CHECKS: Readonly<Record<string, () => Promise<void>>> = {
   async keys() {
     const made = await call((done) => etcd.set('/js/a', 'é ü &=+%', {}, done))
     assert.equal(made.action, 'set')
-    assert.equal((await call((done) => etcd.get('js/a', { quorum: true }, done))).node.value, 'é ü &=+%')
+    assert.equal((await call((done) => etcd.get('js/a', LATEST, done))).node.value, 'é ü &=+%')
     assert.equal(await codeOf((done) => etcd.get('/js/none', {}, done)), 100)
     assert.equal(await codeOf((done) => etcd.set('/js/a', 'x', { prevExist: false }, done)), 105)
     assert.equal((await call((done) => etcd.set('/js/a', 'y', { ttl: 60 }, done))).node.ttl, 60)
@@ -116,7 +119,7 @@ const CHECKS: Readonly<Record<string, () => Promise<void>>> = {
     const first = await call((done) => etcd.create('/jsdir/queue', 'one', {}, done))
     const second = await call((done) => etcd.create('/jsdir/queue', 'two', {}, done))
     assert.ok(first.node.key < second.node.key)
-    const { node } = await call((done) => etcd.get('/jsdir', { recursive: true, sorted: true }, done))
+    const { node } = await call((done) => etcd.get('/jsdir', { ...LATEST, recursive: true, sorted: true }, done))
     const queue = node.nodes?.[0]?.nodes
     assert.deepEqual(
       queue?.map(({ value }) => value),
@@ -167,9 +170,9 @@ const CHECKS: Readonly<Record<string, () => Promise<void>>> = {
   },
   async synchronous() {
     assert.equal(etcd.setSync('/jssync', 'x').err, null)
-    assert.equal(etcd.getSync('/jssync').body.node.value, 'x')
+    assert.equal(etcd.getSync('/jssync', LATEST).body.node.value, 'x')
     assert.equal(etcd.delSync('/jssync').body.action, 'delete')
-    assert.equal(etcd.getSync('/jssync').err?.errorCode, 100)
+    assert.equal(etcd.getSync('/jssync', LATEST).err?.errorCode, 100)
   },
   async cluster() {
     const version = (await call((done) => etcd.version(done))) as unknown as { readonly etcdserver: string }
