@@ -96,7 +96,7 @@ export class MemberChanges implements MemberChangesPort {
     if (started < quorum) return `${started} of the others have started, and ${quorum} would be needed`
     // One that is down is no part of the majority that works.
     if (id !== replica.id && this.#connectedSinceMs(id) === undefined) return undefined
-    const sound = members.filter((member) => isStarted(member) && this.#isSound(member.id)).length - 1
+    const sound = others.filter((member) => isStarted(member) && this.#isSound(member.id)).length
     return sound < quorum ? `${sound} of the others are known to be well, and ${quorum} would be needed` : undefined
   }
 

@@ -98,6 +98,12 @@ describe('removing', () => {
     ['one that is down', { others: { b2: LONG_AGO, c3: undefined } }, 'c3', true],
     ['one that is well while another is down', { others: { b2: LONG_AGO, c3: undefined } }, 'b2', false],
     ['one of two while the other has not started', { others: { b2: undefined }, unstarted: ['b2'] }, 'a1', false],
+    [
+      'one that joins and is connected, but has not started',
+      { others: { b2: LONG_AGO }, unstarted: ['b2'] },
+      'b2',
+      true,
+    ],
     ['the only one', { others: {} }, 'a1', false],
     ['one that is not there: for the log to say', { others: {} }, 'dd', true],
   ] as const)('%s', (_, setup, id, isAsked) => {
