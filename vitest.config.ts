@@ -2,7 +2,7 @@
  * Which tests run when, and how many at once.
  *
  * Six groups: `unit` (everything in memory or on one socket), `sim` (the simulator), `e2e` (real processes, short),
- * `long` (files named `*.long.test.ts`, which CI and `npm run test:e2e` run), `clients` (programs of others against real
+ * `long` (files named `*.long.test.ts`, which CI and `npm run test:heavy` run), `clients` (programs of others against real
  * processes, `npm run test:clients`) and `diff` (beside a real etcd, `npm run test:diff`). `unit` and `sim` share the
  * machine; then come `e2e` and `long`, whose files run one at a time, because they measure time, and last `clients`, which mostly wait.
  */
