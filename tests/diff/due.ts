@@ -22,17 +22,21 @@ export class Due {
   #sinceMs = 0
   late = false
 
-  /** Looks for times to live in an answer to a request. Waits a little when there are short ones. */
-  async note(received: Received): Promise<void> {
-    if (received.kind !== 'answer' || !received.body.includes('"expiration"')) return
+  /**
+   * Looks for times to live in an answer to a request. Waits a little when there are short ones. True: one has run out
+   * already, and nothing can be asked before `settle`.
+   */
+  async note(received: Received): Promise<boolean> {
+    if (received.kind !== 'answer' || !received.body.includes('"expiration"')) return false
     const nowMs = Date.now()
     const short = expirationsOf(received.body)
       .map(({ text }) => Date.parse(text))
       .filter((ms) => ms <= nowMs + SHORT_MS)
-    if (short.length === 0) return
+    if (short.length === 0) return false
     if (this.#lastMs === undefined) this.#sinceMs = nowMs
     this.#lastMs = Math.max(this.#lastMs ?? 0, nowMs, ...short)
     await untilWall(nowMs + APART_MS)
+    return short.some((ms) => ms <= nowMs)
   }
 
   /** Waits until all of them are gone from both. That one is not, is for later steps to see. */

@@ -112,7 +112,8 @@ export class Side {
 
 function keysOf(body: string): string[] {
   const { node } = JSON.parse(body) as { readonly node: { readonly nodes?: readonly { readonly key: string }[] } }
-  return (node.nodes ?? []).map(({ key }) => Buffer.from(key, 'latin1').toString())
+  // Later watches may look back at what is done to them, and listings are in any order.
+  return (node.nodes ?? []).map(({ key }) => Buffer.from(key, 'latin1').toString()).sort()
 }
 
 function pathOf(key: string): string {

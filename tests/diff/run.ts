@@ -102,8 +102,11 @@ export async function runSequence(pair: Pair, steps: readonly Step[], patienceMs
         note({ step, etcd, muster, etcdServes: undefined, musterServes: undefined, sentMs })
       }
       const last = observations.at(-1) as Observation
-      await due.note(last.etcd)
       index = Math.max(index, indexOf(last.etcd), indexOf(last.muster))
+      if (await due.note(last.etcd)) {
+        await due.settle(pair)
+        index = await pair.etcd.index()
+      }
     }
     await due.settle(pair)
     for (const watch of watches) {
