@@ -13,9 +13,7 @@ const HEX = /[0-9a-fA-F]/
 /** The first fault, in Go's words; undefined for valid JSON. */
 export function jsonFault(text: string): string | undefined {
   try {
-    const scanner = new Scanner(text)
-    scanner.value(0)
-    scanner.end()
+    new Scanner(text).document()
     return undefined
   } catch (error) {
     if (error instanceof Fault) return error.message
@@ -33,13 +31,27 @@ class Scanner {
     this.#text = text
   }
 
-  value(depth: number): void {
-    if (depth > DEPTH_MAX) throw new Fault('exceeded max depth')
+  /**
+   * One value, and nothing behind it. What is open is kept in a list: nesting that calls itself would end the stack of the
+   * process before Go's limit.
+   */
+  document(): void {
+    const open: string[] = []
+    let isOver = false
+    while (!isOver) {
+      this.#space()
+      const next = this.#peek()
+      const isOpening = next === '{' || next === '['
+      if (!isOpening) this.#scalar(next)
+      else if (this.#enter(next, open)) continue
+      isOver = !this.#goesOn(open)
+    }
     this.#space()
-    const next = this.#peek()
-    if (next === '{') this.#object(depth)
-    else if (next === '[') this.#array(depth)
-    else if (next === '"') this.#string()
+    if (this.#at < this.#text.length) throw this.#unexpected('after top-level value')
+  }
+
+  #scalar(next: string): void {
+    if (next === '"') this.#string()
     else if (next === '-' || (next >= '0' && next <= '9')) this.#number()
     else if (next === 't') this.#literal('true')
     else if (next === 'f') this.#literal('false')
@@ -47,49 +59,47 @@ class Scanner {
     else throw this.#unexpected('looking for beginning of value')
   }
 
-  end(): void {
-    this.#space()
-    if (this.#at < this.#text.length) throw this.#unexpected('after top-level value')
-  }
-
-  #object(depth: number): void {
+  /** Opens an object or an array. False: it is empty, and is closed again. */
+  #enter(bracket: string, open: string[]): boolean {
+    if (open.length === DEPTH_MAX) throw this.#unexpected('exceeded max depth')
     this.#at++
     this.#space()
-    if (this.#peek() === '}') {
+    if (this.#peek() === (bracket === '{' ? '}' : ']')) {
       this.#at++
-      return
+      return false
     }
-    for (;;) {
-      this.#space()
-      if (this.#peek() !== '"') throw this.#unexpected('looking for beginning of object key string')
-      this.#string()
-      this.#space()
-      if (this.#peek() !== ':') throw this.#unexpected('after object key')
-      this.#at++
-      this.value(depth + 1)
-      this.#space()
-      const after = this.#peek()
-      if (after !== ',' && after !== '}') throw this.#unexpected('after object key:value pair')
-      this.#at++
-      if (after === '}') return
-    }
+    open.push(bracket)
+    if (bracket === '{') this.#key()
+    return true
   }
 
-  #array(depth: number): void {
-    this.#at++
-    this.#space()
-    if (this.#peek() === ']') {
-      this.#at++
-      return
-    }
-    for (;;) {
-      this.value(depth + 1)
+  /** Goes on behind a value: closes what ends there. Whether another value follows. */
+  #goesOn(open: string[]): boolean {
+    for (let bracket = open.at(-1); bracket !== undefined; bracket = open.at(-1)) {
+      const isObject = bracket === '{'
       this.#space()
       const after = this.#peek()
-      if (after !== ',' && after !== ']') throw this.#unexpected('after array element')
+      if (after !== ',' && after !== (isObject ? '}' : ']')) {
+        throw this.#unexpected(isObject ? 'after object key:value pair' : 'after array element')
+      }
       this.#at++
-      if (after === ']') return
+      if (after === ',') {
+        if (isObject) this.#key()
+        return true
+      }
+      open.pop()
     }
+    return false
+  }
+
+  /** A key of an object and its colon. */
+  #key(): void {
+    this.#space()
+    if (this.#peek() !== '"') throw this.#unexpected('looking for beginning of object key string')
+    this.#string()
+    this.#space()
+    if (this.#peek() !== ':') throw this.#unexpected('after object key')
+    this.#at++
   }
 
   #string(): void {

@@ -4,11 +4,50 @@
  * A failure prints the seed and the bytes; `FUZZ_SEED=n` plays it again.
  */
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { type HttpMember, startHttp } from '../support/http-member.ts'
-import { RawConnection } from '../support/raw-http.ts'
+import { type HttpMember, requestText, startHttp } from '../support/http-member.ts'
+import { exchange, parseAnswer, RawConnection } from '../support/raw-http.ts'
 
 const SEED = Number(process.env['FUZZ_SEED'] ?? Math.floor(Math.random() * 2 ** 31))
 const ROUNDS = 300
+const JSON_ROUNDS = 150
+
+/** Who reads a body as JSON or as a form, besides the key space. */
+const READERS = [
+  'POST /v2/members',
+  'PUT /v2/members/ab',
+  'PUT /v2/auth/users/x',
+  'PUT /v2/auth/roles/x',
+  'PUT /config/local/log',
+  'POST /mod/v2/lock/x',
+  'PUT /mod/v2/leader/x',
+  'PUT /v2/admin/machines/x',
+]
+
+const JSON_PIECES = [
+  '[',
+  '{',
+  ']',
+  '}',
+  ',',
+  ':',
+  '"a"',
+  '"peerURLs":',
+  '"user":',
+  '"password":',
+  '"permissions":{"kv":',
+  '"Level":',
+  '"http://a:1"',
+  'null',
+  'tru',
+  '-1e9',
+  '1e999',
+  '"\\u00',
+  '"\\ud800"',
+  '"__proto__":',
+  ' ',
+  '\xff',
+  '\0',
+]
 
 const PIECES = [
   'GET ',
@@ -27,6 +66,7 @@ const PIECES = [
   '/v2/keys//x',
   '/v2/keys/%ff%00',
   '/v2/members',
+  '/mod/v2/lock/a?ttl=9',
   '/version',
   '/metrics',
   '*',
@@ -77,7 +117,7 @@ const PIECES = [
 let http: HttpMember
 
 beforeAll(async () => {
-  http = await startHttp({ cors: ['x'] })
+  http = await startHttp({ cors: ['x'], legacyEndpoints: true })
 })
 
 afterAll(() => http.close())
@@ -111,6 +151,33 @@ test(`${ROUNDS} connections of nonsense (seed ${SEED}) do no harm`, { timeout: 1
   }
   expect((await http.ask('GET', '/v2/keys/')).status).toBe(200)
   expect(http.member.store.watchers.count).toBe(0)
+})
+
+test(`${JSON_ROUNDS} bodies of nonsense (seed ${SEED}) do no harm either`, { timeout: 120_000 }, async () => {
+  const random = generator(SEED)
+  const pick = (pieces: readonly string[]): string => pieces[Math.floor(random() * pieces.length)] as string
+  const faults: unknown[] = []
+  const onFault = (error: unknown): void => void faults.push(error)
+  process.on('uncaughtException', onFault)
+  process.on('unhandledRejection', onFault)
+  try {
+    for (let round = 0; round < JSON_ROUNDS; round++) {
+      let body = ''
+      for (let count = 1 + Math.floor(random() * 6); count > 0; count--) {
+        body += random() < 0.3 ? (pick(JSON_PIECES) + pick(JSON_PIECES)).repeat(20_000) : pick(JSON_PIECES)
+      }
+      const [method = '', path = ''] = pick(READERS).split(' ')
+      const type = random() < 0.7 ? 'application/json' : 'application/x-www-form-urlencoded'
+      const note = `seed ${SEED}, round ${round}: ${method} ${path} ${type} ${body.length} ${JSON.stringify(body.slice(0, 40))}`
+      const answer = await exchange(http.port, requestText(method, path, body, [`Content-Type: ${type}`]))
+      expect(parseAnswer(answer).status, note).toBeGreaterThanOrEqual(200)
+      expect(faults, note).toEqual([])
+    }
+  } finally {
+    process.off('uncaughtException', onFault)
+    process.off('unhandledRejection', onFault)
+  }
+  expect((await http.ask('GET', '/version')).status).toBe(200)
 })
 
 /** Numbers from 0 to below 1, the same for the same seed (mulberry32). */

@@ -165,3 +165,25 @@ test.each([
 ])('of %s Go says %s', (text, fault) => {
   expect(jsonFault(text)).toBe(fault)
 })
+
+describe('nesting', () => {
+  const many = (piece: string, count: number) => piece.repeat(count)
+  test.each([
+    ['[', 10_000, 'unexpected end of JSON input'],
+    ['[', 10_001, "invalid character '[' exceeded max depth"],
+    ['{"a":', 10_000, 'unexpected end of JSON input'],
+    ['{"a":', 10_001, "invalid character '{' exceeded max depth"],
+    ['[{"a":', 6000, "invalid character '[' exceeded max depth"],
+    ['[', 900_000, "invalid character '[' exceeded max depth"],
+  ])('of %s times %i is answered as Go says it', async (piece, count, message) => {
+    expect(await said('POST', '', many(piece, count))).toBe(`400 ${JSON.stringify({ message })}`)
+    expect(await said('PUT', '/ab', many(piece, count))).toBe(`400 ${JSON.stringify({ message })}`)
+  })
+
+  test('within the limit is no fault', () => {
+    expect(jsonFault(`${many('[', 10_000)}${many(']', 10_000)}`)).toBeUndefined()
+    expect(jsonFault(`${many('[', 10_001)}${many(']', 10_001)}`)).toBe("invalid character '[' exceeded max depth")
+    expect(jsonFault(`${many('{"a":', 10_000)}[]${many('}', 10_000)}`)).toBe("invalid character '[' exceeded max depth")
+    expect(jsonFault(`${many('[{"a":{},"b":', 4999)}[1,[]]${many('}]', 4999)}`)).toBe(undefined)
+  })
+})
