@@ -9,7 +9,7 @@ import type { Logger } from 'pino'
 import type { Config } from './config/config.ts'
 import { packageVersion } from './config/version.ts'
 import { HttpServer } from './http/server.ts'
-import { onceCaughtUp } from './member/catch-up.ts'
+import { onceCaughtUp, onceVoting, votes } from './member/catch-up.ts'
 import { systemClock } from './member/clock.ts'
 import { untilLedByAnother } from './member/hand-over.ts'
 import { takeLeave } from './member/leave.ts'
@@ -34,9 +34,9 @@ import type { Disk } from './store/disk.ts'
 
 /** A running member. */
 export interface Member {
-  /** Resolves once clients are served: when this member has caught up with a majority. Rejects when it cannot listen for them. */
+  /** Resolves once clients are served and this member votes: it has caught up with a majority. Rejects when it cannot listen for them. */
   readonly ready: Promise<void>
-  /** Where clients are served, with true ports. Empty before `ready`. */
+  /** Where clients are served, with true ports. Empty before this member has caught up. */
   readonly clientUrls: readonly string[]
   readonly peerUrls: readonly string[]
   readonly memberId: string
@@ -178,16 +178,22 @@ async function startOn(disk: Disk, config: Config, log: Logger, tls: MemberTls):
   transport.setRemotes(replica.members.remotes())
   driver.start(replica)
   const clientUrls = config.advertiseClientUrls.map((url) => url.href)
-  let publishing = { cancel: () => {} }
+  let publishing: { cancel(): void } | undefined
+  const publish = (): void => {
+    publishing ??= publishUntilKnown(replica, { name: config.name, clientUrls })
+  }
   let catchingUp = { cancel: () => {} }
   const caughtUp = new Promise<void>((done) => {
     catchingUp = onceCaughtUp(replica, log, done)
   })
   const ready = caughtUp.then(async () => {
     // Not before: a proof of leadership came and went, so the stream to the leader stands and the write cannot be lost on it.
-    publishing = publishUntilKnown(replica, { name: config.name, clientUrls })
+    // A voter is known by its client URLs as early as can be; one that joins gets its vote by them, so its ports come first.
+    if (votes(replica)) publish()
     await listenAll(config.listenMetricsUrls, (url) => http.listenForMetrics([url]), log)
     await listenAll(config.listenClientUrls, (url) => http.listen([url]), log)
+    publish()
+    await new Promise<void>((voting) => onceVoting(replica, voting))
   })
 
   let isLeaving = false
@@ -209,7 +215,7 @@ async function startOn(disk: Disk, config: Config, log: Logger, tls: MemberTls):
     return stopping
   }
   const stop = async (): Promise<void> => {
-    publishing.cancel()
+    publishing?.cancel()
     catchingUp.cancel()
     port.end()
     await untilLedByAnother(replica, HAND_OVER_MS_MAX)

@@ -1,9 +1,9 @@
 /**
- * Waiting, after a start, until this member knows everything that was acknowledged before.
+ * Waiting, after a start, until this member knows everything that was acknowledged before, and until it votes.
  *
  * Owns: trying until a linearizable read succeeds. Only then are clients served: a member that answered from what its own
- * disk holds could show a past that it, or another member, has already left (etcd waits likewise). And until it votes: a
- * member that joins and says that it is ready may be what its cluster's majority depends on in the next moment.
+ * disk holds could show a past that it, or another member, has already left (etcd waits likewise). And looking whether it
+ * votes: a member that joins and says that it is ready may be what its cluster's majority depends on in the next moment.
  */
 import type { Log } from '../replica/ports.ts'
 import type { Replica } from '../replica/replica.ts'
@@ -12,6 +12,17 @@ import type { Replica } from '../replica/replica.ts'
 const PATIENCE_MS = 3000
 /** Wait between tries, milliseconds. A try itself waits for a leader as long as any request. */
 const RETRY_MS = 100
+
+/** Calls `done` once this member votes. Ends with the process: whoever stops it waits for nothing more. */
+export function onceVoting(replica: Pick<Replica, 'id' | 'members'>, done: () => void): void {
+  if (votes(replica)) done()
+  else setTimeout(() => onceVoting(replica, done), RETRY_MS).unref()
+}
+
+/** Whether majorities count this member, as far as it has applied. */
+export function votes({ id, members }: Pick<Replica, 'id' | 'members'>): boolean {
+  return members.membership.voters.includes(id)
+}
 
 /** Calls `done` once the tree may be read. `cancel` ends the waiting; `done` is not called then. */
 export function onceCaughtUp(replica: Replica, log: Log, done: () => void): { cancel(): void } {
@@ -28,7 +39,7 @@ export function onceCaughtUp(replica: Replica, log: Log, done: () => void): { ca
   const attempt = (): void => {
     replica.quorumRead((refused) => {
       if (cancelled || refused?.condition === 'MUSTER_STOPPED') return
-      if (refused === undefined && replica.members.membership.voters.includes(replica.id)) {
+      if (refused === undefined) {
         cancel()
         done()
       } else retry = setTimeout(attempt, RETRY_MS)

@@ -24,9 +24,10 @@ const PROBE_MS_MAX = 1000
  * @throws MemberError MUSTER_JOIN_FAILED: nobody answered, or the answer does not fit the options; MUSTER_ALREADY_BOOTSTRAPPED.
  */
 export async function joinState(config: Config, options: StoreOptions, tls: PeerTls | undefined): Promise<Bootstrap> {
-  const listing = await firstAnswer(otherUrls(config), tls)
-  const self = ownEntry(config, listing)
-  checkUnstarted(self)
+  const listings = await askAll(config, tls, JOIN_MS_MAX)
+  const { listing, self } = firstThatFits(config, listings)
+  // One that lags may not know yet that this member has served.
+  checkNeverServed(self.id, listings)
   return joining(listing.clusterId, self.id, listing.members, options)
 }
 
@@ -37,16 +38,13 @@ export async function joinState(config: Config, options: StoreOptions, tls: Peer
  * @throws MemberError MUSTER_ALREADY_BOOTSTRAPPED.
  */
 export async function checkFirstStart(config: Config, id: MemberId, tls: PeerTls | undefined): Promise<void> {
-  const asked = otherUrls(config).map((url) => fetchListing(url, tls, PROBE_MS_MAX).catch(() => undefined))
-  for (const listing of await Promise.all(asked)) {
-    const self = listing?.members.find((member) => member.id === id)
-    if (self !== undefined) checkUnstarted(self)
-  }
+  checkNeverServed(id, await askAll(config, tls, PROBE_MS_MAX))
 }
 
-/** Client URLs are what a member makes known when it serves for the first time. */
-function checkUnstarted({ id, clientURLs }: ListedMember): void {
-  if (clientURLs.length === 0) return
+/** Client URLs are what a member makes known when it serves for the first time, and before it gets a vote. */
+function checkNeverServed(id: MemberId, answers: readonly (Listing | Error)[]): void {
+  const known = answers.flatMap((answer) => (answer instanceof Error ? [] : answer.members))
+  if (!known.some((member) => member.id === id && member.clientURLs.length > 0)) return
   throw new MemberError(
     'MUSTER_ALREADY_BOOTSTRAPPED',
     `member ${id} has already been bootstrapped: its data directory is empty now, so remove it from the cluster and add it again`,
@@ -58,37 +56,51 @@ function otherUrls({ initialCluster, name }: Config): readonly string[] {
   return others.flatMap(({ peerUrls }) => peerUrls.map((url) => url.href))
 }
 
-async function firstAnswer(urls: readonly string[], tls: PeerTls | undefined): Promise<Listing> {
-  const failures: unknown[] = []
-  for (const url of urls) {
-    try {
-      return await fetchListing(url, tls, JOIN_MS_MAX)
-    } catch (error) {
-      failures.push(error)
-    }
+/** What each of the others says of the cluster, in the order of the options; or why it says nothing. */
+function askAll(config: Config, tls: PeerTls | undefined, timeoutMs: number): Promise<readonly (Listing | Error)[]> {
+  const asked = otherUrls(config).map((url) =>
+    fetchListing(url, tls, timeoutMs).catch((error: unknown) =>
+      error instanceof Error ? error : new Error(String(error)),
+    ),
+  )
+  return Promise.all(asked)
+}
+
+/** The first list that is that of the options: a member that lags may not have heard of this one yet. */
+function firstThatFits(
+  config: Config,
+  answers: readonly (Listing | Error)[],
+): { readonly listing: Listing; readonly self: ListedMember } {
+  let misfit: MemberError | undefined
+  for (const listing of answers) {
+    if (listing instanceof Error) continue
+    const self = ownEntry(config, listing)
+    if (!(self instanceof MemberError)) return { listing, self }
+    misfit = self
   }
+  if (misfit !== undefined) throw misfit
   throw new MemberError(
     'MUSTER_JOIN_FAILED',
     'cannot fetch cluster info from peer urls: could not retrieve cluster information from the given URLs',
-    { cause: new AggregateError(failures) },
+    { cause: new AggregateError(answers) },
   )
 }
 
-/** This member in the list, which must be that of the options. Names are not compared: a member that never ran has none. */
-function ownEntry({ initialCluster, name }: Config, listing: Listing): ListedMember {
+/** This member in the list, which must be that of the options; else what does not fit. Names are not compared: a member that never ran has none. */
+function ownEntry({ initialCluster, name }: Config, listing: Listing): ListedMember | MemberError {
   const { members } = listing
-  if (members.length !== initialCluster.length) throw invalid(listing, 'member count is unequal')
+  if (members.length !== initialCluster.length) return invalid(listing, 'member count is unequal')
   let self: ListedMember | undefined
   for (const member of members) {
     const match = initialCluster.find(({ peerUrls }) => sameUrls(peerUrls, member.peerURLs))
     if (match === undefined) {
       const urls = `[${member.peerURLs.join(' ')}]`
       const reason = 'last resolver error (no member of --initial-cluster has these URLs)'
-      throw invalid(listing, `PeerURLs: no match found for existing member (${member.id}, ${urls}), ${reason}`)
+      return invalid(listing, `PeerURLs: no match found for existing member (${member.id}, ${urls}), ${reason}`)
     }
     if (match.name === name) self = member
   }
-  if (self === undefined) throw invalid(listing, `no member of the cluster has the URLs of "${name}"`)
+  if (self === undefined) return invalid(listing, `no member of the cluster has the URLs of "${name}"`)
   return self
 }
 

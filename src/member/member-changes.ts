@@ -19,7 +19,7 @@ import type { Replica } from '../replica/replica.ts'
 const SOUND_MS = 5000
 
 export interface MemberChangesParts {
-  readonly replica: Pick<Replica, 'id' | 'changeMembers' | 'store'>
+  readonly replica: Pick<Replica, 'id' | 'changeMembers' | 'store' | 'members'>
   readonly transport: Pick<PeerTransport, 'status'>
   readonly clock: Clock
   readonly log: Log
@@ -77,7 +77,7 @@ export class MemberChanges implements MemberChangesPort {
   #objectionToAdding(): string | undefined {
     if (!this.#parts.isStrict) return undefined
     const members = this.#parts.replica.store.members.list()
-    const started = members.filter(isStarted).length
+    const started = members.filter(this.#votes).length
     const quorum = Math.floor((members.length + 1) / 2) + 1
     // From one member to two there is no other way.
     if (started < quorum && members.length > 1) return `${started} members have started, and ${quorum} would be needed`
@@ -91,14 +91,18 @@ export class MemberChanges implements MemberChangesPort {
     if (!isStrict) return undefined
     const members = replica.store.members.list()
     const others = members.filter((member) => member.id !== id)
-    const started = others.filter(isStarted).length
+    const started = others.filter(this.#votes).length
     const quorum = Math.floor(others.length / 2) + 1
     if (started < quorum) return `${started} of the others have started, and ${quorum} would be needed`
     // One that is down is no part of the majority that works.
     if (id !== replica.id && this.#connectedSinceMs(id) === undefined) return undefined
-    const sound = others.filter((member) => isStarted(member) && this.#isSound(member.id)).length
+    const sound = others.filter((member) => this.#votes(member) && this.#isSound(member.id)).length
     return sound < quorum ? `${sound} of the others are known to be well, and ${quorum} would be needed` : undefined
   }
+
+  /** A name alone is no vote yet: a member that joins makes it known first (`stewardship.ts`). */
+  readonly #votes = ({ id, name }: MemberJson): boolean =>
+    name !== '' && this.#parts.replica.members.membership.voters.includes(memberId(id))
 
   #isSound(id: string): boolean {
     const { replica, clock } = this.#parts
@@ -110,9 +114,4 @@ export class MemberChanges implements MemberChangesPort {
   #connectedSinceMs(id: string): number | undefined {
     return this.#parts.transport.status().find((remote) => remote.id === id)?.connectedSinceMs
   }
-}
-
-/** A member makes its name known when it serves for the first time, and then it votes (`catch-up.ts`). */
-function isStarted({ name }: MemberJson): boolean {
-  return name !== ''
 }

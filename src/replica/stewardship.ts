@@ -3,7 +3,8 @@
  *
  * Owns: when. Both are membership entries, and the core takes one at a time: what comes too early is asked for again at the
  * next tick. A learner has caught up when it reaches, within an election timeout, what was committed at that timeout's
- * beginning (thesis, 4.2.1): then the next round would be shorter still.
+ * beginning (thesis, 4.2.1): then the next round would be shorter still. And it must have made its client URLs known: by them
+ * a member whose disk was lost is told from one that never ran (`member/join.ts`), and only of those that vote must nobody be mistaken.
  */
 import type { Raft, RaftStatus } from '../raft/raft.ts'
 import type { Index, MemberId, Proposal } from '../raft/types.ts'
@@ -59,7 +60,12 @@ export class Stewardship {
         if (nowMs - sinceMs >= farewellMs) return { kind: 'forget', id }
       } else {
         const learner = status.progress.find((follower) => follower.id === id)
-        const isThere = learner?.state === 'replicate' && learner.matchIndex >= this.#roundIndex
+        const isKnown = (members.get(id)?.clientURLs.length ?? 0) > 0
+        const isThere =
+          isKnown &&
+          learner?.recentActive === true &&
+          learner.state === 'replicate' &&
+          learner.matchIndex >= this.#roundIndex
         if (isThere && nowMs > this.#roundMs) return { kind: 'promote', id }
       }
     }

@@ -1,6 +1,6 @@
 /** When a member begins to serve clients. */
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { onceCaughtUp } from '../../src/member/catch-up.ts'
+import { onceCaughtUp, onceVoting } from '../../src/member/catch-up.ts'
 import type { Condition } from '../../src/replica/ports.ts'
 import type { Replica } from '../../src/replica/replica.ts'
 import { condition } from '../../src/replica/waiters.ts'
@@ -55,16 +55,18 @@ test('a wait without a majority is explained in the log, and ends when it is can
   expect(state.asked).toBe(asked)
 })
 
-test('a member that joins begins to serve once it votes', () => {
+test('a member that joins has caught up before it votes, and is ready after', () => {
   const { state, members, replica } = stub()
-  const { log } = silentLog()
-  const done = vi.fn()
+  const [caughtUp, done] = [vi.fn(), vi.fn()]
   state.refusal = undefined
   members.membership = { voters: ['b2'], learners: ['a1'] }
-  onceCaughtUp(replica, log, done)
+  onceCaughtUp(replica, silentLog().log, caughtUp)
+  expect(caughtUp).toHaveBeenCalledOnce()
+  onceVoting(replica, done)
   vi.advanceTimersByTime(1000)
   expect(done).not.toHaveBeenCalled()
   members.membership = { voters: ['a1', 'b2'], learners: [] }
   vi.advanceTimersByTime(1000)
   expect(done).toHaveBeenCalledOnce()
+  expect(vi.getTimerCount()).toBe(0)
 })

@@ -4,6 +4,7 @@ import { MemberChanges } from '../../src/member/member-changes.ts'
 import { memberId } from '../../src/raft/types.ts'
 import type { MemberAnswer } from '../../src/replica/member-changes.ts'
 import type { MemberRequest } from '../../src/replica/member-entry.ts'
+import type { Members } from '../../src/replica/members.ts'
 import { condition } from '../../src/replica/waiters.ts'
 import { StateMachine } from '../../src/store/state-machine.ts'
 
@@ -15,11 +16,13 @@ interface Setup {
   /** Ids with the monotonic time since when they are connected; undefined for those that are not. Names: those that have started. */
   readonly others: Readonly<Record<string, number | undefined>>
   readonly unstarted?: readonly string[]
+  /** Ids of those that have no vote yet, though their names may be known. */
+  readonly learners?: readonly string[]
   readonly isStrict?: boolean
   readonly answer?: MemberAnswer
 }
 
-function makeChanges({ others, unstarted = [], isStrict = true, answer = { ok: true } }: Setup) {
+function makeChanges({ others, unstarted = [], learners = [], isStrict = true, answer = { ok: true } }: Setup) {
   const store = new StateMachine()
   store.found(
     [ME, ...Object.keys(others)].map((id) => {
@@ -34,6 +37,12 @@ function makeChanges({ others, unstarted = [], isStrict = true, answer = { ok: t
     replica: {
       id: ME,
       store,
+      members: {
+        membership: {
+          voters: [ME, ...Object.keys(others).map(memberId)].filter((id) => !learners.includes(id)),
+          learners: learners.map(memberId),
+        },
+      } as unknown as Members,
       changeMembers: (request, done) => {
         asked.push(request)
         done(answer)
@@ -71,6 +80,7 @@ describe('adding', () => {
     ['a member is not connected', { others: { b2: LONG_AGO, c3: undefined } }],
     ['a connection is young', { others: { b2: LONG_AGO, c3: JUST_NOW } }],
     ['too few have started', { others: { b2: LONG_AGO, c3: LONG_AGO }, unstarted: ['b2', 'c3'] }],
+    ['the second has no vote yet', { others: { b2: LONG_AGO }, learners: ['b2'] }],
     ['the second has not started', { others: { b2: undefined }, unstarted: ['b2'] }],
   ])('is refused while %s, and the log says why', (_, setup) => {
     const strict = makeChanges(setup)
@@ -104,6 +114,7 @@ describe('removing', () => {
       'b2',
       true,
     ],
+    ['one of two while the other has no vote yet', { others: { b2: LONG_AGO }, learners: ['b2'] }, 'a1', false],
     ['the only one', { others: {} }, 'a1', false],
     ['one that is not there: for the log to say', { others: {} }, 'dd', true],
   ] as const)('%s', (_, setup, id, isAsked) => {

@@ -8,17 +8,17 @@ import { StateMachine } from '../../src/store/state-machine.ts'
 
 const [ME, NEW] = [memberId('a1'), memberId('b2')]
 
-function makeSteward() {
+function makeSteward(clientUrls: readonly string[] = ['http://x:2']) {
   const store = new StateMachine()
-  const attributes = { peerUrls: ['http://x:1'], name: '', clientUrls: [] }
+  const attributes = { peerUrls: ['http://x:1'], name: '', clientUrls }
   store.found([ME, NEW].map((id) => ({ kind: 'putMember', id, ...attributes })))
   const steward = new Stewardship({ roundMs: 1000, farewellMs: 5000 })
-  const state = { role: 'leader', commitIndex: 100, matchIndex: 0, progress: 'replicate' }
+  const state = { role: 'leader', commitIndex: 100, matchIndex: 0, progress: 'replicate', recentActive: true }
   const proposed: MemberChange[] = []
   const raft = {
     status: () => {
-      const { role, commitIndex, matchIndex, progress } = state
-      const learner = { id: NEW, state: progress, matchIndex, nextIndex: 0, recentActive: true, paused: false }
+      const { role, commitIndex, matchIndex, progress, recentActive } = state
+      const learner = { id: NEW, state: progress, matchIndex, nextIndex: 0, recentActive, paused: false }
       const membership = { voters: [ME], learners: [NEW] as MemberId[] }
       return { role, commitIndex, membership, progress: [learner] } as unknown as RaftStatus
     },
@@ -65,6 +65,30 @@ test('one that is being sent a snapshot, or was never heard of, has not caught u
   state.progress = 'probe'
   at(200)
   expect(proposed).toEqual([])
+})
+
+test('a learner whose client URLs nobody knows gets no vote: were its disk lost now, it would be taken for one that never ran', () => {
+  const { store, state, proposed, at } = makeSteward([])
+  state.matchIndex = 100
+  at(0)
+  at(100)
+  expect(proposed).toEqual([])
+  const known = { kind: 'putMember', id: NEW, peerUrls: undefined, name: 'b', clientUrls: ['http://x:2'] } as const
+  store.apply({ index: 1, term: 1, stampMs: 0 }, known)
+  at(200)
+  expect(proposed).toEqual([{ kind: 'promote', id: NEW }])
+})
+
+test('one that has everything and is silent gets no vote until it is heard again', () => {
+  const { state, proposed, at } = makeSteward()
+  state.matchIndex = 100
+  state.recentActive = false
+  at(0)
+  at(100)
+  expect(proposed).toEqual([])
+  state.recentActive = true
+  at(200)
+  expect(proposed).toHaveLength(1)
 })
 
 test('a removed member gets the log for a while yet, counted anew by each leader', () => {

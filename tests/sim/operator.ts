@@ -69,7 +69,20 @@ export class Operator {
       if (listed?.get(id) === undefined) return false
       const fresh = joining('c', id, listed.list(), { history: this.#world.settings.history })
       this.#world.enlist(name, id, fresh)
+      this.#publish(name, id)
       return true
+    })
+  }
+
+  /** As `member/publish.ts`: a member that has joined gets its vote once its client URLs are known. */
+  #publish(name: string, id: MemberId): void {
+    this.#world.timeline.in(ELECTION_MS, () => {
+      const member = this.#world.byId(id)
+      const list = member.replica?.store.members
+      if (list?.isRemoved(id) === true || (list?.get(id)?.clientURLs.length ?? 0) > 0) return
+      const command = { kind: 'putMember', id, peerUrls: undefined, name, clientUrls: [`http://${name}`] } as const
+      if (list?.get(id) !== undefined) this.#world.ask(member, command)
+      this.#publish(name, id)
     })
   }
 

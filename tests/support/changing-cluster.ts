@@ -69,9 +69,9 @@ export class ChangingCluster extends Cluster {
   }
 
   async idOf(name: string, seenBy: MemberProcess): Promise<string> {
-    const found = (await this.listed(seenBy)).find((member) => member.name === name)
-    if (found === undefined) throw new Error(`no member is called ${name}`)
-    return found.id
+    return eventually(`a member that is called ${name}`, async () => {
+      return (await this.listed(seenBy)).find((member) => member.name === name)?.id ?? false
+    })
   }
 
   /** Asks until the answer is not 500, which says that the cluster is not ready for a change. */
