@@ -4,13 +4,14 @@
  * Owns: which plugins there are, 404, and what happens when a route throws. Leaves to others: listening (server), the raw
  * connection (front), each resource (its plugin).
  */
-
+import { AssertionError } from 'node:assert'
 import { METHODS, type Server } from 'node:http'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { authRoutes } from './auth.ts'
 import type { Cors } from './cors.ts'
 import { debugRoutes } from './debug.ts'
 import { exportRoutes } from './export.ts'
+import { failRequest } from './failures.ts'
 import type { Listener } from './front.ts'
 import type { Guard } from './guard.ts'
 import { healthRoutes } from './health.ts'
@@ -70,6 +71,18 @@ export function buildApp(options: AppOptions): FastifyInstance {
     reply.hijack()
     sendMessage(reply.raw, 500, cors.pairs(request.raw), [], 'Internal Server Error')
   })
+  // Routes answer on the raw response: what they throw after they took it is nothing to fastify.
+  app.addHook('onRoute', (route) => {
+    const { handler } = route
+    route.handler = function serve(request, reply) {
+      try {
+        handler.call(this, request, reply)
+      } catch (error) {
+        if (error instanceof AssertionError) setImmediate(rethrow, error)
+        else failRequest(reply.raw, error)
+      }
+    }
+  })
   app.register(authRoutes, { member, cors, guard })
   app.register(memberRoutes, { member, cors, guard })
   app.register(statsRoutes, { member, cors })
@@ -83,4 +96,9 @@ export function buildApp(options: AppOptions): FastifyInstance {
   app.register(statusRoutes, { member, cors, version, slices, digestsMax })
   app.register(exportRoutes, { member, cors, guard, slices, limits })
   return app
+}
+
+/** Out of fastify, which catches everything: broken invariants end the process. */
+function rethrow(error: AssertionError): never {
+  throw error
 }

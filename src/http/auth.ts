@@ -21,6 +21,7 @@ import {
   renderUserWithRoles,
 } from './auth-json.ts'
 import type { Cors, HeaderPairs } from './cors.ts'
+import { guarded } from './failures.ts'
 import { emptyForm, readPairs } from './form.ts'
 import { type Guard, sendBusy, sendNoAuth } from './guard.ts'
 import { BodyBudget, readBody } from './keys/body.ts'
@@ -190,7 +191,7 @@ class AuthRoutes {
   }
 
   #read(call: Call, user: User | undefined, reader: Reader): void {
-    readBody(call.request, BODY_BYTES_MAX, this.#budget, (body) => {
+    readBody(call.response, BODY_BYTES_MAX, this.#budget, (body) => {
       if (typeof body !== 'string') {
         sendEarly(call.response, 413, call.cors, this.#pairs(), '{"message":"auth: The request body is too large"}')
         return
@@ -205,7 +206,8 @@ class AuthRoutes {
   #change(call: Call, user: User | undefined, { decide, hash }: ChangeRequest): void {
     const checked = (made: string) =>
       this.#guard.isStillAdmitted(user) ? decide(made) : refuse(401, 'Insufficient credentials')
-    makeChange(this.#guard.records, this.#member, { decide: checked, hash }, (end) => this.#end(call, end))
+    const ended = guarded(call.response, (end: Ended) => this.#end(call, end))
+    makeChange(this.#guard.records, this.#member, { decide: checked, hash }, ended)
   }
 
   #end(call: Call, end: Ended): void {

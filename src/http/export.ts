@@ -8,6 +8,7 @@ import type { ServerResponse } from 'node:http'
 import type { FastifyInstance } from 'fastify'
 import { cleanPath } from '../store/path.ts'
 import type { Cors, HeaderPairs } from './cors.ts'
+import { guarded } from './failures.ts'
 import type { Guard } from './guard.ts'
 import { renderNode } from './keys/json.ts'
 import { sendListing } from './keys/listing.ts'
@@ -39,18 +40,18 @@ export async function exportRoutes(app: FastifyInstance, options: ExportRoutesOp
     const end = (): void => {
       exports -= 1
     }
-    slices.add(() => {
+    const render = guarded(response, () => {
       const found = response.destroyed ? undefined : member.store.tree.get(path)
       if (found === undefined || 'ok' in found || !found.dir) {
         end()
-        if (found === undefined) return true
+        if (found === undefined) return
         if ('ok' in found) {
           sendFailure(response, member, pairs, found)
-          return true
+          return
         }
         const text = `{"action":"get","node":${renderNode(found, member.clockNowMs())}}\n`
         send(response, 200, pairs, successPairs(member, member.store.storeIndex), text)
-        return true
+        return
       }
       const listing = {
         directory: found,
@@ -62,6 +63,9 @@ export async function exportRoutes(app: FastifyInstance, options: ExportRoutesOp
         pairs: successPairs(member, member.store.storeIndex),
       }
       sendListing(response, listing, slices, limits.stallMsMax, end)
+    })
+    slices.add(() => {
+      render()
       return true
     })
   }

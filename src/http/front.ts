@@ -7,6 +7,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Cors, HeaderPairs } from './cors.ts'
 import { httpDate } from './date.ts'
+import { failRequest } from './failures.ts'
 import { BAD_REQUEST, type Breach, breachOf } from './ground-rules.ts'
 import type { KeysRoutes } from './keys/routes.ts'
 import { send, sendHead } from './send.ts'
@@ -19,7 +20,7 @@ export type Listener = (request: IncomingMessage, response: ServerResponse) => v
 
 /** Builds the listener. @param rest fastify's handler. @param isClosing Whether connections shall end after their answer. */
 export function frontListener(keys: KeysRoutes, cors: Cors, rest: Listener, isClosing: () => boolean): Listener {
-  return (request, response) => {
+  const serve: Listener = (request, response) => {
     if (isClosing()) response.shouldKeepAlive = false
     const breach = breachOf(request)
     if (breach !== undefined) {
@@ -54,6 +55,13 @@ export function frontListener(keys: KeysRoutes, cors: Cors, rest: Listener, isCl
         if (url.charCodeAt(0) !== 47 || url.includes('%')) request.url = routed(path, query)
         rest(request, response)
       }
+    }
+  }
+  return (request, response) => {
+    try {
+      serve(request, response)
+    } catch (error) {
+      failRequest(response, error)
     }
   }
 }

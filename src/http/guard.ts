@@ -12,6 +12,7 @@ import { LOGIN_LIMITS, Logins } from '../auth/logins.ts'
 import { AuthRecords, type User } from '../auth/records.ts'
 import { verifiedCommonName } from './client-certificate.ts'
 import type { HeaderPairs } from './cors.ts'
+import { guarded } from './failures.ts'
 import type { HttpLimits } from './limits.ts'
 import type { HttpLog, MemberPort } from './ports.ts'
 import { sendMessage } from './send.ts'
@@ -85,7 +86,7 @@ export class Guard {
     }
     const header = request.headers.authorization
     if (header === undefined || header === '') settle(this.#userOfCertificate(request))
-    else this.#login(request, header, settle)
+    else this.#login(request, header, guarded(response, settle))
   }
 
   /** Whether what `admitRoot` found still holds. */

@@ -3,6 +3,7 @@
  */
 import type { FastifyInstance } from 'fastify'
 import type { Cors } from './cors.ts'
+import { guarded } from './failures.ts'
 import type { MemberPort } from './ports.ts'
 import { route } from './route.ts'
 import { send } from './send.ts'
@@ -23,15 +24,18 @@ export async function healthRoutes(app: FastifyInstance, { member, cors }: Healt
     send(response, 200, pairs, ['Content-Type', 'application/json'], VERSION)
   })
   route(app, '/health', 'GET', cors, (response, pairs) => {
-    member.healthy((ok) => {
+    const told = guarded(response, (ok: boolean) => {
       if (ok) send(response, 200, pairs, [], '{"health":"true"}', TEXT)
       else send(response, 503, pairs, [...TEXT, 'X-Content-Type-Options', 'nosniff'], '{"health":"false"}\n')
     })
+    member.healthy(told)
   })
   route(app, '/metrics', '*', cors, (response, pairs) => {
     member.metricsText().then(
-      (text) => send(response, 200, pairs, ['Content-Type', 'text/plain; version=0.0.4; charset=utf-8'], text),
-      () => send(response, 500, pairs, TEXT, 'metrics cannot be read\n'),
+      guarded(response, (text) => {
+        send(response, 200, pairs, ['Content-Type', 'text/plain; version=0.0.4; charset=utf-8'], text)
+      }),
+      guarded(response, () => send(response, 500, pairs, TEXT, 'metrics cannot be read\n')),
     )
   })
 }

@@ -9,6 +9,7 @@ import { once } from 'node:events'
 import { createServer, type Server, type ServerOptions } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { Connections } from './connections.ts'
+import { logFailures } from './failures.ts'
 import type { Listener } from './front.ts'
 import type { HttpLimits } from './limits.ts'
 import type { HttpLog } from './ports.ts'
@@ -36,6 +37,7 @@ export interface ListenersOptions {
 export class Listeners {
   readonly #listener: Listener
   readonly #limits: HttpLimits
+  readonly #log: HttpLog
   readonly #connections: Connections
   readonly #makeSecureServer: MakeSecureServer | undefined
   readonly #servers: Server[] = []
@@ -44,6 +46,7 @@ export class Listeners {
   constructor({ listener, limits, log, makeSecureServer }: ListenersOptions) {
     this.#listener = listener
     this.#limits = limits
+    this.#log = log
     this.#connections = new Connections(limits.connectionsMax, log)
     this.#makeSecureServer = makeSecureServer
   }
@@ -115,6 +118,7 @@ export class Listeners {
     server.on('connection', (socket) => {
       if (!isSecondReading(socket)) this.#connections.take(socket)
     })
+    logFailures(server, this.#log)
     attendUnreadable(server)
     return server
   }

@@ -52,11 +52,11 @@ export interface LocalConfigRoutesOptions {
 export async function localConfigRoutes(app: FastifyInstance, options: LocalConfigRoutesOptions): Promise<void> {
   const { cors, setLogLevel } = options
   const budget = new BodyBudget(BODIES_BYTES_MAX)
-  route(app, '/config/local/log', 'PUT', cors, (response, pairs, { raw }) => {
+  route(app, '/config/local/log', 'PUT', cors, (response, pairs) => {
     const refuse = (message: string): void => {
       send(response, 400, pairs, ['Content-Type', 'application/json'], `{"message":${jsonString(message)}}`)
     }
-    readBody(raw, BODY_BYTES_MAX, budget, (body) => {
+    readBody(response, BODY_BYTES_MAX, budget, (body) => {
       const name = typeof body === 'string' ? readLevelName(decodeUtf8(body)) : undefined
       if (name === undefined) {
         refuse('Invalid json body')

@@ -8,6 +8,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { FastifyInstance } from 'fastify'
 import type { MemberJson } from '../api.ts'
 import type { Cors, HeaderPairs } from './cors.ts'
+import { guarded } from './failures.ts'
 import type { Guard } from './guard.ts'
 import { BodyBudget, readBody } from './keys/body.ts'
 import { jsonString } from './keys/json.ts'
@@ -48,6 +49,8 @@ export async function memberRoutes(app: FastifyInstance, { member, cors, guard }
 }
 
 /** One request and what belongs to it. */
+type MemberAddAnswer = Parameters<Parameters<MemberPort['memberChanges']['add']>[1]>[0]
+
 interface Call {
   readonly request: IncomingMessage
   readonly response: ServerResponse
@@ -100,20 +103,22 @@ class MemberRoutes {
     const { memberChanges } = this.#member
     if (request.method === 'POST') {
       this.#readUrls(call, (urls) => {
-        memberChanges.add(urls, (answer) => {
+        const told = guarded(call.response, (answer: MemberAddAnswer) => {
           if (answer.ok) this.#answer(call, 201, `${renderMember(answer.member)}\n`)
           else if (answer.reason === 'peerUrlExists') this.#say(call, 409, 'membership: peerURL exists')
           else if (answer.reason === 'idExists') this.#say(call, 409, 'membership: ID exists')
           else this.#say(call, 500, 'Internal Server Error')
         })
+        memberChanges.add(urls, told)
       })
       return
     }
     const id = canonicalId(below)
+    const told = (answer: MemberChangeAnswer): void => this.#tell(call, id ?? '', answer, request.method === 'DELETE')
     if (below === '') sendNotAllowed(call.response, call.cors, '', this.#pairs)
     else if (id === undefined || id === '0') this.#say(call, 404, `No such member: ${id ?? below}`)
-    else if (request.method === 'DELETE') memberChanges.remove(id, (answer) => this.#tell(call, id, answer, true))
-    else this.#readUrls(call, (urls) => memberChanges.update(id, urls, (answer) => this.#tell(call, id, answer, false)))
+    else if (request.method === 'DELETE') memberChanges.remove(id, guarded(call.response, told))
+    else this.#readUrls(call, (urls) => memberChanges.update(id, urls, guarded(call.response, told)))
   }
 
   /** @param saysRemoved An id that was removed before has an answer of its own. */
@@ -134,7 +139,7 @@ class MemberRoutes {
       this.#say(call, 415, `Bad Content-Type ${type}, accept ${JSON_TYPE}`)
       return
     }
-    readBody(request, BODY_BYTES_MAX, this.#budget, (body) => {
+    readBody(response, BODY_BYTES_MAX, this.#budget, (body) => {
       if (typeof body !== 'string') {
         const pairs = ['Content-Type', JSON_TYPE, ...this.#pairs]
         sendEarly(response, 413, cors, pairs, '{"message":"the request body is too large"}')

@@ -4,7 +4,8 @@
  * Owns: what is kept and what is thrown away unread, the limit of one body, and of all bodies being received at a time.
  * Leaves to others: what the body says (form, parse).
  */
-import type { IncomingMessage } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { failRequest, guarded } from '../failures.ts'
 
 /** Bodies shorter than this are not counted against the total. Bytes. */
 const SMALL_BYTES_MAX = 16 * 1024
@@ -40,18 +41,19 @@ const TOO_LARGE: BodyFault = { limit: 'bodyBytesMax' }
 const OVER_BUDGET: BodyFault = { limit: 'bodiesBytesMax' }
 
 /**
- * Reads a whole body as Latin-1 text.
+ * Reads the whole body of the request that `response` answers, as Latin-1 text.
  *
  * @param bytesMax the longest body that is accepted.
  * @param done called once with the text or a fault; never when the client goes away before the end. After a fault the rest
- *   of the body goes on to be received and thrown away, as long as the connection lasts.
+ *   of the body goes on to be received and thrown away, as long as the connection lasts. What it throws ends the request.
  */
 export function readBody(
-  request: IncomingMessage,
+  response: ServerResponse,
   bytesMax: number,
   budget: BodyBudget,
   done: (body: string | BodyFault) => void,
 ): void {
+  const request = response.req
   const announced = request.headers['content-length']
   const length = announced === undefined ? -1 : Number(announced)
   let text = ''
@@ -66,7 +68,11 @@ export function readBody(
     over = true
     text = ''
     giveBack()
-    done(result)
+    try {
+      done(result)
+    } catch (error) {
+      failRequest(response, error)
+    }
   }
   if (!hasBody(request)) {
     done('')
@@ -102,12 +108,13 @@ export function readBody(
 }
 
 /** Receives a body, if there is one, throws it away, and calls `done` at its end: half a request is no request. */
-export function discardBody(request: IncomingMessage, done: () => void): void {
+export function discardBody(response: ServerResponse, done: () => void): void {
+  const request = response.req
   if (!hasBody(request)) {
     done()
     return
   }
-  request.on('end', done)
+  request.on('end', guarded(response, done))
   request.resume()
 }
 

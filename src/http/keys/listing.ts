@@ -9,6 +9,7 @@ import type { Listing } from '../../store/listing.ts'
 import { sortListing, takeListing } from '../../store/listing.ts'
 import type { Node } from '../../store/node.ts'
 import type { HeaderPairs } from '../cors.ts'
+import { failRequest } from '../failures.ts'
 import { closeIfUnread, LENGTH_BYTES_MAX, send, sendHead } from '../send.ts'
 import { closeNode, openTreeNode } from './json.ts'
 import type { Slices } from './slices.ts'
@@ -123,9 +124,15 @@ export function sendListing(
   }
 
   const run = (pause: () => boolean): boolean => {
-    const over = work(pause)
-    if (over && waiting) proceed()
-    return over
+    try {
+      const over = work(pause)
+      if (over && waiting) proceed()
+      return over
+    } catch (error) {
+      done()
+      failRequest(response, error)
+      return true
+    }
   }
 
   if (!isSmallListing(request.directory, request.recursive) || !slices.first(work)) slices.add(run)

@@ -12,7 +12,8 @@ import type { RequestMeter } from '../../metrics.ts'
 import type { Node } from '../../store/node.ts'
 import { cleanPath } from '../../store/path.ts'
 import type { HeaderPairs } from '../cors.ts'
-import type { Guard } from '../guard.ts'
+import { failRequest, guarded } from '../failures.ts'
+import type { Guard, Verdict } from '../guard.ts'
 import type { HttpLimits } from '../limits.ts'
 import { bodyType } from '../media-type.ts'
 import type { MemberPort, WriteAnswer } from '../ports.ts'
@@ -103,18 +104,18 @@ export class KeysRoutes {
       case 'POST': {
         const limit = exceededKeyLimit(method, target.path, this.#limits)
         if (limit !== undefined) {
-          discardBody(request, () => this.#refuseOverloaded(response, method, cors, limit))
+          discardBody(response, () => this.#refuseOverloaded(response, method, cors, limit))
           return
         }
         const type = bodyType(request.headers['content-type'] ?? '')
         if (type === 'form') {
-          readBody(request, this.#limits.bodyBytesMax, this.#budget, (body) => {
+          readBody(response, this.#limits.bodyBytesMax, this.#budget, (body) => {
             if (typeof body !== 'string') this.#refuseBody(response, method, cors, body)
             else this.#serve(response, method, target, body, cors)
           })
           return
         }
-        discardBody(request, () => {
+        discardBody(response, () => {
           if (type === 'other') this.#serve(response, method, target, '', cors)
           else this.#refuse(response, method, cors, invalid(ErrorCode.invalidForm, type.fault))
         })
@@ -147,13 +148,14 @@ export class KeysRoutes {
   ): void {
     const write = method !== 'GET' && method !== 'HEAD'
     const question = { key: target.path, write, recursive: request.recursive }
-    this.#guard.judgeKey(response.req, question, (verdict) => {
+    const judged = guarded(response, (verdict: Verdict) => {
       // Who was judged while the server began to end comes too late to be told to end.
       if (this.#ending && request.kind === 'watch') response.destroy()
       else if (verdict === 'granted') this.#carryOut(response, method, cors, request, startMs)
       else if (verdict === 'busy') this.#refuseOverloaded(response, method, cors, 'passwordsWaitingMax')
       else this.#refuse(response, method, cors, invalid(ErrorCode.unauthorized, 'Insufficient credentials'))
     })
+    this.#guard.judgeKey(response.req, question, judged)
   }
 
   #carryOut(
@@ -210,12 +212,15 @@ export class KeysRoutes {
     startMs: number,
   ): void {
     if (!this.#admitListing(response, cors, method)) return
-    this.#slices.add(() => {
+    const begin = guarded(response, () => {
       this.#listings -= 1
-      if (response.destroyed) return true
+      if (response.destroyed) return
       const found = this.#member.store.tree.get(request.path)
       if (!('ok' in found) && found.dir) this.#list(response, cors, request, found, method, startMs)
       else this.#read(response, cors, request, method, startMs)
+    })
+    this.#slices.add(() => {
+      begin()
       return true
     })
   }
@@ -254,12 +259,16 @@ export class KeysRoutes {
     if (!this.#admit(response, 'QGET', cors)) return
     this.#member.quorumRead((refusal) => {
       this.#inFlight -= 1
-      if (refusal === undefined) {
-        this.#read(response, cors, request, 'QGET', startMs)
-        return
+      try {
+        if (refusal === undefined) {
+          this.#read(response, cors, request, 'QGET', startMs)
+          return
+        }
+        sendRefusal(response, this.#member, cors, refusal)
+        this.#meter.failed('QGET', 500)
+      } catch (error) {
+        failRequest(response, error)
       }
-      sendRefusal(response, this.#member, cors, refusal)
-      this.#meter.failed('QGET', 500)
     })
   }
 
@@ -268,7 +277,11 @@ export class KeysRoutes {
     this.#member.write(request.command, (answer) => {
       this.#inFlight -= 1
       if (this.#ending) response.shouldKeepAlive = false
-      this.#answer(response, cors, request, answer)
+      try {
+        this.#answer(response, cors, request, answer)
+      } catch (error) {
+        failRequest(response, error)
+      }
       if (response.statusCode < 400) this.#meter.succeeded(method, performance.now() - startMs)
       else this.#meter.failed(method, response.statusCode)
     })

@@ -8,6 +8,7 @@ import type { ServerResponse } from 'node:http'
 import { ErrorCode } from '../../api.ts'
 import type { Watcher } from '../../store/watch.ts'
 import type { HeaderPairs } from '../cors.ts'
+import { failRequest } from '../failures.ts'
 import type { HttpLimits } from '../limits.ts'
 import type { MemberPort } from '../ports.ts'
 import { sendHead } from '../send.ts'
@@ -48,8 +49,12 @@ export class Watches {
       stream: request.stream,
       since: request.since,
       deliver: (event) => {
-        if (request.stream) return this.#fanOut.stream(sink, event)
-        this.#fanOut.finish(response, event)
+        try {
+          if (request.stream) return this.#fanOut.stream(sink, event)
+          this.#fanOut.finish(response, event)
+        } catch (error) {
+          failRequest(response, error)
+        }
         return true
       },
       closed: () => response.destroy(),

@@ -6,10 +6,11 @@
 import type { FastifyInstance } from 'fastify'
 import { ErrorCode, type MemberJson } from '../../api.ts'
 import type { Cors } from '../cors.ts'
+import { guarded } from '../failures.ts'
 import type { Guard } from '../guard.ts'
 import { jsonString } from '../keys/json.ts'
 import { sendError } from '../keys/reply.ts'
-import type { MemberPort } from '../ports.ts'
+import type { MemberChangeAnswer, MemberPort } from '../ports.ts'
 import { route } from '../route.ts'
 import { send, sendMessage, sendNotFound } from '../send.ts'
 
@@ -51,10 +52,11 @@ export async function legacyClusterRoutes(app: FastifyInstance, options: LegacyC
     else if (raw.method === 'GET') send(response, 200, pairs, JSON_TYPE, renderMachine(found, member.leader()))
     else {
       guard.admitRoot(raw, response, pairs, () => {
-        member.memberChanges.remove(found.id, ({ ok }) => {
+        const told = guarded(response, ({ ok }: MemberChangeAnswer) => {
           if (ok) send(response, 200, pairs, [], '', TEXT)
           else sendMessage(response, 500, pairs, [], 'Internal Server Error')
         })
+        member.memberChanges.remove(found.id, told)
       })
     }
   })

@@ -4,11 +4,12 @@
  * Owns: parameters and answers. A leader is who holds the lock of that key, by its name. Leaves to others: locks (`locks.ts`).
  */
 import type { ServerResponse } from 'node:http'
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyInstance } from 'fastify'
 import { ErrorCode } from '../../api.ts'
 import { cleanPath } from '../../store/path.ts'
 import type { Cors, HeaderPairs } from '../cors.ts'
-import type { Guard } from '../guard.ts'
+import { failRequest, guarded } from '../failures.ts'
+import type { Guard, Verdict } from '../guard.ts'
 import { BodyBudget, readBody } from '../keys/body.ts'
 import { exceededKeyLimit } from '../keys/key-limits.ts'
 import { sendError, sendFailure, sendOverloaded, sendRefusal } from '../keys/reply.ts'
@@ -125,12 +126,15 @@ function module(
       return
     }
     const go = (): void => {
-      readForm(request, target.query, budget, (form) => {
+      readForm(response, target.query, budget, (form) => {
         const client = new AbortController()
         response.on('close', () => client.abort())
         const answer = serve({ directory, form, gone: AbortSignal.any([client.signal, closing]) })
         if ('code' in answer) sendError(response, member, pairs, answer.code, answer.cause, 0)
-        else void answer.then((done) => sendAnswer(response, member, pairs, done))
+        else {
+          const told = guarded(response, (done: LockAnswer) => sendAnswer(response, member, pairs, done))
+          answer.then(told).catch((error: unknown) => failRequest(response, error))
+        }
       })
     }
     if (!guard.enabled) {
@@ -139,23 +143,25 @@ function module(
     }
     // A lock is keys like others: whoever may not write them may not take it.
     const question = { key: directory, write: request.method !== 'GET', recursive: false }
-    guard.judgeKey(request.raw, question, (verdict) => {
+    const judged = guarded(response, (verdict: Verdict) => {
       if (verdict === 'granted') go()
       else if (verdict === 'busy') sendOverloaded(response, member, pairs, 'passwordsWaitingMax')
       else sendError(response, member, pairs, ErrorCode.unauthorized, 'Insufficient credentials', 0)
     })
+    guard.judgeKey(request.raw, question, judged)
   })
 }
 
 /** The parameters of body and query; the body's first. A body that is no form, or too long for one, counts for nothing. */
 function readForm(
-  { raw }: FastifyRequest,
+  response: ServerResponse,
   query: string,
   budget: BodyBudget,
   done: (form: URLSearchParams) => void,
 ): void {
-  readBody(raw, FORM_BYTES_MAX, budget, (body) => {
-    const isForm = typeof body === 'string' && bodyType(raw.headers['content-type'] ?? '') === 'form'
+  const { req } = response
+  readBody(response, FORM_BYTES_MAX, budget, (body) => {
+    const isForm = typeof body === 'string' && bodyType(req.headers['content-type'] ?? '') === 'form'
     done(new URLSearchParams(isForm ? `${decodeUtf8(body)}&${query}` : query))
   })
 }
