@@ -4,6 +4,8 @@
  * Owns: the order of things: know where the source stands, copy, follow, compare; beginning anew when changes were lost;
  * the end. Leaves to others: each of those (copy, feed, apply, verify).
  */
+import { randomUUID } from 'node:crypto'
+import { ErrorCode } from '../api.ts'
 import type { MusterClient } from '../client/client.ts'
 import { ApiError, ClientError } from '../client/errors.ts'
 import type { EventJson } from '../client/node.ts'
@@ -30,6 +32,8 @@ const VERDICTS_MAX = 2
 const HISTORY_MS_MAX = 15_000
 /** Longest wait for a change before the end is considered again. Milliseconds. */
 const LOOK_MS = 100
+/** What tells clusters apart goes by itself, should it not be taken away. Seconds. */
+const PROBE_TTL_S = 60
 
 export interface ImportOptions {
   readonly source: MusterClient
@@ -107,7 +111,7 @@ export class LiveImport {
     report.phase('looking')
     // Without patience: a wrong address should be told at once.
     const [from, to] = await Promise.all([source.position({ signal }), target.position({ signal })])
-    this.#refuseCircle(from.clusterId, to.clusterId)
+    await this.#refuseCircle(from.clusterId, to.clusterId)
     const keeping = this.#beside(this.#ttls.run(this.#keeperPort(), this.#over.signal))
     try {
       for (let isFirst = true; ; isFirst = false) {
@@ -120,13 +124,32 @@ export class LiveImport {
     }
   }
 
-  /** What is copied into itself would be a change to copy. */
-  #refuseCircle(from: string, to: string): void {
+  /**
+   * What is copied into itself would be a change to copy. Equal ids are no proof: they follow from names, peer URLs and token,
+   * and a cluster that takes the place of another is often started with the same ones.
+   */
+  async #refuseCircle(from: string, to: string): Promise<void> {
     const { paths } = this.#options
-    if (from === '' || from !== to) return
+    if (from !== to) return
     const overlap = paths.toTarget(paths.to) !== undefined || paths.toSource(paths.from) !== undefined
-    if (overlap)
+    if (overlap && (await this.#isOneCluster()))
       throw new RangeError(`source and target are the same cluster, and "${paths.to}" lies in what is copied`)
+  }
+
+  /** Whether what is written at the target shows at the source. */
+  async #isOneCluster(): Promise<boolean> {
+    const { source, target, signal } = this.#options
+    const path = `/_muster_probe_${randomUUID()}`
+    await target.set(path, 'is this the same cluster?', { ttlSeconds: PROBE_TTL_S, signal })
+    try {
+      await source.get(path, { quorum: true, signal })
+      return true
+    } catch (error) {
+      if (error instanceof ApiError && error.code === ErrorCode.keyNotFound) return false
+      throw error
+    } finally {
+      await target.delete(path, { signal }).catch(() => undefined)
+    }
   }
 
   /** Copies and follows until the end, or until changes were lost: undefined. */

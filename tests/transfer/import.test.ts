@@ -115,6 +115,14 @@ test('a cluster is not copied into itself', async () => {
   expect(await source.show()).toEqual(['/a/', '/a/k=1', '/ab/', '/ab/k=1'])
 })
 
+test('clusters that share an id, as those started with the same flags do, are told apart', async () => {
+  const { source, target, start } = await startPair()
+  Object.defineProperty(target.http.member, 'clusterId', { value: '1111' })
+  await source.client.set('/a', '1')
+  expect((await start({ steering: new Steering('now') })).verdict).toMatchObject({ equal: true, extras: 0 })
+  expect(await target.show()).toEqual(['/a=1'])
+})
+
 test('a target that goes away for good ends it with its name', async () => {
   const { source, target, said, start } = await startPair()
   const running = start()
