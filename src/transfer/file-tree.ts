@@ -16,8 +16,6 @@ const BATCH_NODES = 500
 export interface CheckedFile {
   readonly header: ExportHeader
   readonly nodes: number
-  /** Paths with a hidden part were seen. */
-  readonly hasHidden: boolean
 }
 
 /**
@@ -29,7 +27,6 @@ export async function checkExport(file: string, onNode: (path: string) => void):
   const digest = new TreeDigest()
   let header: ExportHeader | undefined
   let footer: ExportFooter | undefined
-  let hasHidden = false
   let number = 0
   for await (const line of linesOf(file)) {
     number += 1
@@ -44,14 +41,13 @@ export async function checkExport(file: string, onNode: (path: string) => void):
       continue
     }
     digest.add(printOfNode(body))
-    hasHidden ||= body.path.includes('/_')
     onNode(body.path)
   }
   if (header === undefined) throw damaged('it is empty')
   if (footer === undefined) throw damaged(`its last line is missing; it ends after line ${number}`)
   if (footer.nodes !== digest.nodes) throw damaged(`${digest.nodes} of ${footer.nodes} nodes are there`)
   if (footer.digest !== digest.toString()) throw damaged('the nodes are not those that were written')
-  return { header, nodes: digest.nodes, hasHidden }
+  return { header, nodes: digest.nodes }
 }
 
 /** A file that was checked, as a tree. TTLs are what is left of them now; what has fallen due since is left out. */
@@ -73,18 +69,18 @@ export class FileTree implements Tree {
   async *#nodes(): AsyncGenerator<readonly TreeNode[], void, void> {
     const agedS = Math.max(0, Math.round((Date.now() - this.#header.takenAtMs) / 1000))
     let batch: TreeNode[] = []
-    let dueDirectory: string | undefined
+    // All of them: what is hidden in a directory may stand far behind it.
+    const due = new Set<string>()
     let number = 0
     for await (const line of linesOf(this.#file)) {
       number += 1
       if (number === 1) continue
       const node = parseBody(line, number)
       if ('digest' in node) break
-      if (dueDirectory !== undefined && node.path.startsWith(dueDirectory)) continue
-      dueDirectory = undefined
+      if (due.size > 0 && isBelow(due, node.path)) continue
       const ttlSeconds = node.ttlSeconds === undefined ? undefined : node.ttlSeconds - agedS
       if (ttlSeconds !== undefined && ttlSeconds <= 0) {
-        if (node.dir) dueDirectory = `${node.path}/`
+        if (node.dir) due.add(node.path)
         continue
       }
       const path = this.#paths.toTarget(node.path)
@@ -96,6 +92,13 @@ export class FileTree implements Tree {
     }
     if (batch.length > 0) yield batch
   }
+}
+
+function isBelow(directories: ReadonlySet<string>, path: string): boolean {
+  for (let at = path.lastIndexOf('/'); at > 0; at = path.lastIndexOf('/', at - 1)) {
+    if (directories.has(path.slice(0, at))) return true
+  }
+  return false
 }
 
 /** The lines of a file, without their ends. A last one without an end counts too. */

@@ -36,12 +36,14 @@ export interface FileImportOptions {
 
 /** @throws TransferError when the file is not whole (nothing was written then) or the target is gone; ClientError. */
 export async function importFile(options: FileImportOptions): Promise<ImportResult> {
-  const { file, report, counts, signal, mirror, concurrency, targetListsHidden: listsHidden } = options
+  const { file, report, counts, signal, mirror, concurrency, targetListsHidden } = options
   report.phase('looking')
   await options.target.position({ signal })
   const places = new HiddenPlaces([], '/')
   const { header, nodes } = await checkExport(file, (path) => places.see(path))
   options.onChecked(nodes)
+  // A file that could not know all hidden keys says nothing of those that it does not hold.
+  const listsHidden = targetListsHidden && header.hidden
   const from = options.prefix ?? header.prefix
   const paths = new PathMap(from, options.toPrefix ?? from)
   const patience = new Patience('target', options.patienceMs, signal, (error) =>

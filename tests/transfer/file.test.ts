@@ -3,22 +3,23 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
 import { text } from 'node:stream/consumers'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { exportTree } from '../../src/transfer/export.ts'
 import { checkExport, FileTree } from '../../src/transfer/file-tree.ts'
+import { importFile } from '../../src/transfer/import-file.ts'
 import { newCounts } from '../../src/transfer/progress.ts'
 import { PathMap, type Tree } from '../../src/transfer/tree.ts'
 import { scratchDir } from '../support/scratch.ts'
-import { textOf, treeOf } from '../support/transfer-rig.ts'
+import { startTransferRig, textOf, treeOf } from '../support/transfer-rig.ts'
 
 const TEXTS = ['/a=1', '/d/', '/d/ü "q"=\n\0☃', '/d/_h/', '/t/+90', '/t/k=4+80', '/z=']
 
-async function exported(tree: Tree): Promise<string> {
+async function exported(tree: Tree, hidden = true): Promise<string> {
   const out = new PassThrough()
   const written = text(out)
   const report = { phase: () => undefined, note: () => undefined }
   const { signal } = new AbortController()
-  await exportTree({ source: tree, prefix: '/', hidden: true, out, report, counts: newCounts(), signal })
+  await exportTree({ source: tree, prefix: '/', hidden, out, report, counts: newCounts(), signal })
   out.end()
   return written
 }
@@ -41,25 +42,64 @@ async function nodesIn(content: string, paths = new PathMap('/', '/')): Promise<
   return found
 }
 
+/** No time passes while a slow machine writes and reads. */
+function stopTime(): void {
+  vi.useFakeTimers({ toFake: ['Date'] })
+  onTestFinished(() => {
+    vi.useRealTimers()
+  })
+}
+
 test('a tree goes through a file unchanged', async () => {
+  stopTime()
   const content = await exported(treeOf(...TEXTS))
-  expect(await check(content)).toMatchObject({ nodes: 7, hasHidden: true, header: { prefix: '/', hidden: true } })
+  expect(await check(content)).toMatchObject({ nodes: 7, header: { prefix: '/', hidden: true } })
   expect(await nodesIn(content)).toEqual(TEXTS)
   for (const line of content.trim().split('\n')) expect(() => JSON.parse(line)).not.toThrow()
 })
 
 test('a subtree of a file may be taken to another place', async () => {
+  stopTime()
   const content = await exported(treeOf(...TEXTS))
   expect(await nodesIn(content, new PathMap('/t', '/new/t'))).toEqual(['/new/t/+90', '/new/t/k=4+80'])
 })
 
 test('times go on while the file lies there; what has fallen due is left out, with all that is in it', async () => {
-  const content = await exported(treeOf('/a=1+100', '/t/+30', '/t/k=2', '/t/sub/', '/u=3+30', '/v=4'))
+  stopTime()
+  const content = await exported(
+    treeOf('/a=1+100', '/t/+30', '/t/k=2', '/t/sub/', '/u=3+30', '/v=4', '/t/_h/', '/t/_h/x=5'),
+  )
   const header = content.slice(0, content.indexOf('\n'))
   const old = { ...JSON.parse(header), takenAt: new Date(Date.now() - 60_000).toISOString() }
   expect(await nodesIn(content.replace(header, JSON.stringify(old)))).toEqual(['/a=1+40', '/v=4'])
   const ahead = { ...old, takenAt: new Date(Date.now() + 3_600_000).toISOString() }
   expect((await nodesIn(content.replace(header, JSON.stringify(ahead))))[0]).toBe('/a=1+100')
+})
+
+test('a mirror of a file that could not know hidden keys leaves them alone', async () => {
+  const rig = await startTransferRig()
+  await rig.client.set('/q/_h/x', 'mine')
+  await rig.client.set('/q/old', 'gone soon')
+  const importing = async (hidden: boolean) =>
+    importFile({
+      file: await fileOf(await exported(treeOf('/q/', '/q/a=1', '/q/_known/', '/q/_known/b=2'), hidden)),
+      target: rig.client,
+      targetListsHidden: true,
+      prefix: undefined,
+      toPrefix: undefined,
+      mirror: true,
+      concurrency: 2,
+      patienceMs: 500,
+      report: { phase: () => undefined, note: () => undefined },
+      counts: newCounts(),
+      onChecked: () => undefined,
+      signal: rig.over.signal,
+    })
+  expect((await importing(false)).verdict.equal).toBe(true)
+  const wanted = ['/q/', '/q/_known/', '/q/_known/b=2', '/q/a=1']
+  expect(await rig.show()).toEqual([...wanted, '/q/_h/', '/q/_h/x=mine'].sort())
+  expect((await importing(true)).verdict.equal).toBe(true)
+  expect(await rig.show()).toEqual(wanted)
 })
 
 test('a file that ends early is refused, wherever it ends', async () => {
