@@ -10,7 +10,7 @@ import { ApiError, ClientError } from './errors.ts'
 import { type Answer, asClientError, type ClientOptions, errorOf, Http, type OpenAnswer } from './http.ts'
 import { type ListedNode, ListingParser } from './listing.ts'
 import { type EventJson, parseEvent } from './node.ts'
-import { encode, keyTarget, type Parameters } from './target.ts'
+import { encode, encodeForm, keyTarget, type Parameters } from './target.ts'
 import { type Polled, type PollOptions, pollOnce, type Watched, type WatchOptions, watchKey } from './watch.ts'
 
 export interface CallOptions {
@@ -195,7 +195,7 @@ export class MusterClient {
   async #put(path: string, form: Parameters, options: WriteOptions): Promise<Found> {
     const { signal, timeoutMs, brief } = options
     const target = keyTarget(path, { noValueOnSuccess: brief })
-    return foundIn(await this.#http.ask({ method: 'PUT', target, form: encode(form), signal, timeoutMs }))
+    return foundIn(await this.#http.ask({ method: 'PUT', target, form: encodeForm(form), signal, timeoutMs }))
   }
 }
 

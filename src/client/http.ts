@@ -5,7 +5,7 @@
  * what answers mean (client, watch), which server is next (endpoints).
  *
  * Fail-over never sends a write twice: another server is asked only when the first surely did not get the request, or when
- * the request only reads.
+ * the request only reads: then also when the first answered 5xx.
  */
 import { Agent, type Dispatcher, request } from 'undici'
 import { Endpoints } from './endpoints.ts'
@@ -139,7 +139,7 @@ export class Http {
         if (error instanceof ApiError && error.status < 500) throw error
         this.endpoints.failed(endpoint)
         definite &&= error.definite
-        if (left > 1 && error.definite) continue
+        if (left > 1 && (error.definite || ask.method === 'GET')) continue
         throw definite === error.definite ? error : withFate(error, definite)
       }
     }

@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { MusterClient } from '../../src/client/client.ts'
 import type { ClientError } from '../../src/client/errors.ts'
+import { encodeForm } from '../../src/client/target.ts'
 import { type HttpMember, startHttp } from '../support/http-member.ts'
 import { deadPort } from '../support/tcp-proxy.ts'
 
@@ -68,6 +69,18 @@ describe('keys', () => {
     expect(await errorOf(client.update('/none', '7'))).toMatchObject({ code: 100 })
   })
 
+  test('hold any text, and what a form can hold is sent as it is', async () => {
+    const { client } = await startRig()
+    const odd = '\0\n\r\t %41+&;=#"{[]},:\\\'\x7f\u0080ü☃😀\ufeff'
+    await client.set('/odd', odd)
+    expect((await client.get('/odd')).node.value).toBe(odd)
+    await client.set('/half', 'a\ud800b')
+    expect((await client.get('/half')).node.value).toBe('a\ufffdb')
+    for (const value of [JSON.stringify({ a: ['b', "c's"] }), '字=水']) {
+      expect(encodeForm({ value, ttl: undefined, dir: true })).toBe(`value=${value}&dir=true`)
+    }
+  })
+
   test('directories are made, given a time to live and removed', async () => {
     const { client } = await startRig()
     await client.makeDirectory('/d')
@@ -89,7 +102,7 @@ describe('keys', () => {
     expect(await client.peek(path)).toEqual({ path, dir: false, value, ttlSeconds: undefined })
   })
 
-  test('are listed as a whole, hidden ones on request', async () => {
+  test('are listed as a whole, hidden ones on request', { timeout: 60_000 }, async () => {
     const { client } = await startRig()
     for (let n = 0; n < 3_000; n++) await client.set(`/d/${n % 7}/k${n}`, `${n}`, { brief: true })
     await client.set('/d/_h/x', '1')
@@ -132,6 +145,21 @@ describe('a server that fails', () => {
     const { client, http } = await startRig(odd.url)
     await http.ask('PUT', '/v2/keys/a', 'value=1')
     expect((await client.get('/a')).node.value).toBe('1')
+  })
+
+  test.each([
+    [500, '{"errorCode":300,"message":"Raft Internal Error","cause":"etcdserver: request timed out","index":1}'],
+    [503, 'no member is there'],
+  ])('by answering a read with %i is left for the next one; a write it is not asked again', async (status, text) => {
+    const odd = await startOdd((_request, response) => response.writeHead(status).end(text))
+    const { client, http } = await startRig(odd.url)
+    await http.ask('PUT', '/v2/keys/a', 'value=1')
+    expect((await client.get('/a')).node.value).toBe('1')
+    const other = clientOf([odd.url, `http://127.0.0.1:${http.port}`])
+    expect((await other.peek('/a'))?.value).toBe('1')
+    const third = clientOf([odd.url, `http://127.0.0.1:${http.port}`])
+    expect(await errorOf(third.set('/a', '2'))).toMatchObject({ definite: false })
+    expect(odd.asked).toEqual(['GET /v2/keys/a', 'GET /v2/keys/a', 'PUT /v2/keys/a'])
   })
 
   test('everywhere is an error that says so, and that nothing was done', async () => {
