@@ -24,7 +24,7 @@ export interface Window {
 export class Progress {
   readonly id: MemberId
   state: ProgressState = 'probe'
-  /** Up to here the follower's disk holds our log (Raft paper, figure 2). 0 until it has answered. Never decreases. */
+  /** Up to here the follower's disk holds our log (Raft paper, figure 2). 0 until it has answered. Never decreases but by `forget`. */
   matchIndex: Index = 0
   /** The first entry that the next append carries. */
   nextIndex: Index
@@ -147,6 +147,16 @@ export class Progress {
     this.nextIndex = Math.max(Math.min(rejectedIndex, agreeIndex + 1), this.matchIndex + 1)
     this.sentCommitIndex = Math.min(this.sentCommitIndex, this.nextIndex - 1)
     return true
+  }
+
+  /** Whether the refusal of an append after `rejectedIndex` says that the follower's disk lost what it had acknowledged. */
+  hasLost(rejectedIndex: Index): boolean {
+    return this.state === 'probe' && rejectedIndex === this.matchIndex && this.nextIndex === this.matchIndex + 1
+  }
+
+  /** What it acknowledged counts no more. The refusal that told of the loss says where to begin anew. */
+  forget(): void {
+    this.matchIndex = 0
   }
 
   /**

@@ -1,5 +1,6 @@
 /** A cluster whose members change while it serves, as real processes. */
 import { spawnSync } from 'node:child_process'
+import { rm } from 'node:fs/promises'
 import { describe, expect, test } from 'vitest'
 import { ChangingCluster } from '../support/changing-cluster.ts'
 import { eventually } from '../support/eventually.ts'
@@ -149,6 +150,22 @@ describe('members that change', () => {
       expect(wrong.child.stderr).toMatch(said)
     }
     await joiner.start()
+    await cluster.untilEqual()
+  })
+
+  test('a newcomer whose client port is taken costs the cluster nothing, and may come again with an empty data directory', async () => {
+    const cluster = await ChangingCluster.start(['m1'], HASTY)
+    const [m1] = cluster.members
+    if (m1 === undefined) throw new Error('one member was planned')
+    const joiner = await cluster.add('m2', m1)
+    const wrong = new MemberProcess({ ...joiner.spec, clientPort: m1.spec.clientPort })
+    wrong.spawn()
+    expect((await wrong.child.exited).code).toBe(1)
+    expect(wrong.child.stderr).toMatch(/cannot listen at/)
+    await cluster.client.put(m1.url, '/k', { value: 'alone' })
+    await rm(joiner.spec.dataDir, { recursive: true })
+    await joiner.start()
+    expect((await cluster.client.get(joiner.url, '/k', { quorum: true })).body?.node?.value).toBe('alone')
     await cluster.untilEqual()
   })
 

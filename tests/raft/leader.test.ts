@@ -215,6 +215,34 @@ describe('acknowledgements', () => {
   })
 })
 
+describe('a follower that lost what it had acknowledged', () => {
+  const lost = { rejected: true }
+
+  test('is begun anew with where it is a learner: it counts in no majority', () => {
+    const raft = makeSettledLeader({ learners: '4' })
+    raft.reportUnreachable(memberId('4'))
+    turn(raft)
+    raft.step(appendReply('4', 1, lost))
+    expect(raft.status().progress.at(-1)).toMatchObject({ state: 'probe', matchIndex: 0, nextIndex: 1 })
+    expect(messagesOf(turn(raft), 'append')).toMatchObject([{ to: '4', prevIndex: 0 }])
+    raft.step(appendReply('4', 1))
+    expect(raft.status().progress.at(-1)).toMatchObject({ state: 'replicate', matchIndex: 1 })
+  })
+
+  test('is asked again after a heartbeat, and not at once, where it votes', () => {
+    const raft = makeSettledLeader()
+    raft.reportUnreachable(two)
+    expect(messagesOf(turn(raft), 'append')).toHaveLength(1)
+    raft.step(appendReply('2', 1, lost))
+    expect(raft.status().progress[0]).toMatchObject({ matchIndex: 1, paused: true })
+    expect(raft.ready()).toBeUndefined()
+    ticks(raft, CONFIG.heartbeatTicks)
+    turn(raft)
+    raft.step(make('heartbeatReply', { from: '2', readRound: 0 }))
+    expect(messagesOf(turn(raft), 'append')).toHaveLength(1)
+  })
+})
+
 describe('check-quorum', () => {
   test('any answer of a majority of voters within an election timeout keeps a leader', () => {
     const raft = makeSettledLeader({ learners: '4' })
