@@ -23,7 +23,10 @@ export interface HttpLimits {
   readonly watchersMax: number
   /** Writes and quorum reads waiting for their answer. One more: error 300. `keys/routes.ts`. */
   readonly inFlightMax: number
-  /** Requests waiting for locks of 0.4. One more: error 300. `legacy/locks.ts`. */
+  /**
+   * Requests waiting for locks of 0.4. One more: error 300. Each that waits writes twice in its TTL, but no more than twice a second.
+   * `legacy/locks.ts`.
+   */
   readonly locksMax: number
   /**
    * Listings being rendered at a time. One more: error 300. `keys/routes.ts`. And requests that wait for a digest; one more:

@@ -17,8 +17,10 @@ export const LOCKS = '/_etcd/mod/lock'
 const NAME_LENGTH = 20
 /** What a place holds when its client named no value. */
 const NO_VALUE = '-'
-/** Between two signs of life of a place that waits, at least. Milliseconds. */
+/** Between two signs of life of a place that waits, at least: each is a write. Milliseconds. */
 const ALIVE_MS_MIN = 500
+/** What a timer can count. Whoever means to wait longer waits this long, some 25 days. Milliseconds. */
+const TIMER_MS_MAX = 2 ** 31 - 1
 
 /** What became of a request for a lock. */
 export type LockAnswer =
@@ -120,11 +122,15 @@ export class Locks {
   /** Waits until the place at `key` is the first. */
   async #join(request: AcquireRequest, key: string): Promise<LockAnswer> {
     const { ttlSeconds, waitMsMax, gone } = request
-    const stop = waitMsMax === undefined ? gone : AbortSignal.any([gone, AbortSignal.timeout(waitMsMax)])
-    const aliveMs = Math.max(ALIVE_MS_MIN, ttlSeconds * 500)
-    const alive = ttlSeconds === 0 ? undefined : setInterval(() => void this.#refresh(key, ttlSeconds), aliveMs)
-    const waited = await this.#wait(request.directory, key, stop)
-    clearInterval(alive)
+    const timeout = waitMsMax === undefined ? undefined : AbortSignal.timeout(Math.min(waitMsMax, TIMER_MS_MAX))
+    const stop = timeout === undefined ? gone : AbortSignal.any([gone, timeout])
+    const rest = ttlSeconds === 0 ? undefined : this.#keepAlive(key, ttlSeconds)
+    let waited: Waited
+    try {
+      waited = await this.#wait(request.directory, key, stop)
+    } finally {
+      rest?.()
+    }
     if (waited.kind !== 'acquired') return waited
     if (gone.aborted) return ENDED
     if (ttlSeconds !== 0) {
@@ -132,6 +138,25 @@ export class Locks {
       if (!refreshed.ok) return { kind: 'failed', answer: refreshed }
     }
     return { kind: 'done', text: `${Number(key.slice(-NAME_LENGTH))}` }
+  }
+
+  /** Refreshes a place twice in its TTL, one refresh at a time. Returns how to stop that. */
+  #keepAlive(key: string, ttlSeconds: number): () => void {
+    const aliveMs = Math.min(Math.max(ALIVE_MS_MIN, ttlSeconds * 500), TIMER_MS_MAX)
+    let timer: NodeJS.Timeout | undefined
+    let isOver = false
+    const again = (): void => {
+      if (!isOver) timer = setTimeout(refresh, aliveMs)
+    }
+    const refresh = (): void => {
+      const command = this.#refreshing(key, ttlSeconds)
+      this.#member.write(command, again)
+    }
+    again()
+    return () => {
+      isOver = true
+      clearTimeout(timer)
+    }
   }
 
   async #wait(directory: string, key: string, stop: AbortSignal): Promise<Waited> {
@@ -208,7 +233,11 @@ export class Locks {
 
   /** A refresh is no event, so that the queue behind it does not wake up. */
   #refresh(path: string, ttlSeconds: number): Promise<WriteAnswer> {
-    return this.#write({ kind: 'update', path, value: '', ttl: this.#ttl(ttlSeconds), refresh: true })
+    return this.#write(this.#refreshing(path, ttlSeconds))
+  }
+
+  #refreshing(path: string, ttlSeconds: number): Command {
+    return { kind: 'update', path, value: '', ttl: this.#ttl(ttlSeconds), refresh: true }
   }
 
   #write(command: Command): Promise<WriteAnswer> {

@@ -99,6 +99,35 @@ describe('a lock', () => {
     expect(places('k')).toEqual(['a'])
   })
 
+  test.each(['2147484', '4294968', '999999999'])('is waited for however long `timeout` is: %s s', async (timeout) => {
+    await ask('POST', '/mod/v2/lock/k', 'ttl=0&value=a')
+    const b = await waitFor('k', `ttl=0&value=b&timeout=${timeout}`, 2)
+    for (let count = 0; count < 5; count += 1) await ask('GET', '/mod/v2/lock/k')
+    expect(places('k')).toEqual(['a', 'b'])
+    await ask('DELETE', '/mod/v2/lock/k?value=a')
+    expect(await answerOf(b)).toMatch(/^200 /)
+  })
+
+  test('is waited for without writes between two signs of life, however long the TTL is', async () => {
+    await ask('POST', '/mod/v2/lock/k', 'ttl=0&value=a')
+    await waitFor('k', 'ttl=99999999&value=b', 2)
+    const before = http.member.appliedIndex
+    for (let count = 0; count < 10; count += 1) await ask('GET', '/mod/v2/lock/k')
+    expect(http.member.appliedIndex).toBe(before)
+  })
+
+  test('gets one sign of life at a time', async () => {
+    await ask('POST', '/mod/v2/lock/k', 'ttl=0&value=a')
+    await waitFor('k', 'ttl=1&value=b', 2)
+    http.member.holds = true
+    await eventually('a sign of life', () => http.member.held.length > 0)
+    const after = performance.now() + 1500
+    await eventually('two more to be due', () => performance.now() > after)
+    expect(http.member.held).toHaveLength(1)
+    http.member.holds = false
+    http.member.release()
+  })
+
   test('loses a place whose client went away', async () => {
     await ask('POST', '/mod/v2/lock/k', 'ttl=100&value=a')
     const b = await waitFor('k', 'ttl=100&value=b', 2)
