@@ -25,10 +25,12 @@ export class CertificateFiles {
   readonly #options: CertificateFilesOptions
   readonly #files: readonly TlsFile[]
   #material: Material
-  /** Of what `#material` was made, or of what is known to be no better. */
+  /** Of what `#material` was made. */
   #stamp: string
   /** A state of the files that failed once: it may be one that somebody is about to change. */
   #doubtful: string | undefined
+  /** Why that state cannot be used, as the log was told it. */
+  #told = ''
   /** Whether a line was written about the end of the present certificate. */
   #endTold = false
   #looking: Promise<void> | undefined
@@ -113,6 +115,7 @@ export class CertificateFiles {
   #use(material: Material, stamp: string): void {
     this.#stamp = stamp
     this.#doubtful = undefined
+    this.#told = ''
     if (material.fingerprint === this.#material.fingerprint) return
     this.#material = material
     this.#endTold = false
@@ -127,15 +130,17 @@ export class CertificateFiles {
 
   /**
    * Pairs are commonly replaced one file after the other, so a first failure says little: the same state has to fail twice
-   * before it is worth a line. After that it is left alone until it changes.
+   * before it is worth a line, which is written once. It is tried again at each look all the same: its time may come, and what
+   * kept it from being read may pass, without any change of the files.
    */
   #refuse(stamp: string, reason: string): void {
     if (this.#doubtful !== stamp) {
       this.#doubtful = stamp
+      this.#told = ''
       return
     }
-    this.#doubtful = undefined
-    this.#stamp = stamp
+    if (this.#told === reason) return
+    this.#told = reason
     const { role, log } = this.#options
     log.error({ tls: role, reason }, 'certificate files have changed and cannot be used: those read before stay in use')
   }

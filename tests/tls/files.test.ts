@@ -153,6 +153,21 @@ describe('what cannot be used', () => {
   })
 })
 
+test('a certificate whose time has not come is used when it comes, without another change', async () => {
+  let nowMs = Date.now()
+  const folder = await scratchDir()
+  const first = authority.issue()
+  const next = authority.issue({ validFromMs: HOUR_MS, validToMs: 48 * HOUR_MS })
+  const { files, log, serial } = await open(await writePair(folder, first), () => nowMs)
+  await writePair(folder, next)
+  for (let looks = 0; looks < 4; looks++) await files.look()
+  expect(serial()).toBe(serialOf(first))
+  expect(log.reasons('error')).toEqual([expect.stringMatching(/is not valid before /)])
+  nowMs += 2 * HOUR_MS
+  await files.look()
+  expect(serial()).toBe(serialOf(next))
+})
+
 test('a certificate that has expired at the start is used all the same, with a line', async () => {
   const pair = authority.issue({ validToMs: -60_000 })
   const { log, serial } = await open(await writePair(await scratchDir(), pair))
