@@ -34,7 +34,11 @@ let knownHost = ''
 export function breachOf(request: IncomingMessage): Breach | undefined {
   if (request.httpVersionMajor !== 1) return request.httpVersionMajor === 0 ? BAD_REQUEST : BAD_VERSION
   const { host, 'transfer-encoding': coding } = request.headers
-  if (coding !== undefined && coding.toLowerCase() !== 'chunked' && request.httpVersionMinor === 1) return BAD_CODING
+  if (coding !== undefined) {
+    // Readers differ in where such a request of 1.0 ends.
+    if (request.httpVersionMinor === 0) return BAD_REQUEST
+    if (coding.toLowerCase() !== 'chunked') return BAD_CODING
+  }
   if (host === undefined) return request.httpVersionMinor === 0 ? undefined : NO_HOST
   if (host === knownHost) return undefined
   if (!HOST.test(host)) return BAD_HOST

@@ -36,6 +36,13 @@ export function attendUnreadable(server: Server): void {
     else readAgain(server, socket, again)
   })
   server.on('connect', (request: IncomingMessage, socket: Duplex, rest: Buffer) => {
+    if (answerOf(socket) !== undefined) {
+      // What follows is thrown away, but the end of the client must be seen.
+      socket.on('end', () => socket.end())
+      socket.resume()
+      endAfterAnswers(socket)
+      return
+    }
     const target = request.url?.startsWith('/') === true ? request.url : '/'
     const lines = [`${UNSERVED} ${target} HTTP/${request.httpVersion}`]
     for (let at = 0; at < request.rawHeaders.length; at += 2) {
@@ -62,6 +69,13 @@ const taken = new WeakSet<Duplex>()
 /** The answer that is being written on a connection. node:http tells nobody else. */
 function answerOf(socket: Duplex): ServerResponse | undefined {
   return (socket as { readonly _httpMessage?: ServerResponse | null })._httpMessage ?? undefined
+}
+
+/** Ends a connection once it was given the answers that it is owed. */
+function endAfterAnswers(socket: Duplex): void {
+  const answer = answerOf(socket)
+  if (answer === undefined) (socket as Socket).destroySoon()
+  else answer.once('close', () => endAfterAnswers(socket))
 }
 
 /** The bytes as the parser accepts them, or undefined: nothing is to be done for them. */
@@ -134,6 +148,16 @@ class SecondReading extends Duplex {
     return (this.#socket as Socket).remoteAddress
   }
 
+  /** As a socket does it: closes both sides once all is written. Without it a client could keep its side open for ever. */
+  destroySoon(): void {
+    if (this.writableFinished) {
+      this.destroy()
+      return
+    }
+    this.end()
+    this.once('finish', () => this.destroy())
+  }
+
   override _read(): void {
     if (!this.#released) this.#socket.resume()
   }
@@ -173,12 +197,16 @@ class SecureSecondReading extends SecondReading {
 
 function ignore(): void {}
 
+/** Answers behind which there came what is no request: more of it says nothing new. */
+const refused = new WeakSet<ServerResponse>()
+
 /** Answers bytes that are no request of HTTP/1.1, or that come too slowly, and closes. */
 function refuseConnection(error: ParseError, socket: Duplex): void {
   const answer = answerOf(socket)
   if (answer?.writableEnded === true) {
     // The request was refused by its head already, and what came of its body is of no interest.
-    answer.once('close', () => socket.destroy())
+    if (!refused.has(answer)) answer.once('close', () => socket.destroy())
+    refused.add(answer)
     return
   }
   if (answer?.req.complete === true) {
