@@ -3,7 +3,7 @@
  *
  * Owns: reading, parsing, and whether the parts fit together. Leaves to others: when to read (`files.ts`).
  */
-import { createHash, createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
+import { constants, createHash, createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
 import { open, stat } from 'node:fs/promises'
 import { createSecureContext, getCACertificates, type SecureContext, type SecureContextOptions } from 'node:tls'
 import { opensslCiphers } from './ciphers.ts'
@@ -86,6 +86,8 @@ export async function readMaterial(role: TlsRole, settings: TlsSettings): Promis
   const ciphers = opensslCiphers(settings.cipherSuites)
   const options: SecureContextOptions = {
     minVersion: 'TLSv1.2',
+    // As in Go: whom a connection belongs to does not change in its middle.
+    secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
     ...(leaf === undefined ? {} : { cert: chain.join('\n') }),
     ...(privateKey === undefined ? {} : { key: privateKey.export({ type: 'pkcs8', format: 'pem' }) }),
     ...(ca === undefined ? systemRoots(role, settings) : { ca: certificatesIn(caFile, ca).map(String) }),

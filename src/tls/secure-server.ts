@@ -12,6 +12,12 @@ import { HandshakeLog } from './handshake-log.ts'
 import { reasonOf, verdictReason } from './reasons.ts'
 import { demandsCertificate, type TlsLimits, type TlsLog, type TlsRole, type TlsSettings } from './settings.ts'
 
+/**
+ * Handshakes begun in one turn of the loop. Each takes milliseconds, and clients may come all at once: after a restart they do.
+ * More at a time would keep this member from everything else, until others think it gone.
+ */
+const BEGUN_PER_TURN_MAX = 2
+
 export interface SecureServerOptions {
   readonly role: TlsRole
   readonly settings: TlsSettings
@@ -29,6 +35,11 @@ export class SecureServer extends Server {
   readonly #log: HandshakeLog
   /** Handshakes under way, oldest first, by the address and port of the other side. */
   readonly #pending = new Map<string, Socket>()
+  /** Accepted connections whose handshake has not begun, oldest first; those that were closed are passed over. */
+  readonly #accepted: Socket[] = []
+  /** What the library does with a connection. */
+  readonly #begin: readonly ((socket: Socket) => void)[]
+  #begunInTurn = 0
 
   constructor({ role, settings, files, log, limits, http }: SecureServerOptions, listener: ServerListener) {
     super(
@@ -44,8 +55,9 @@ export class SecureServer extends Server {
     this.#settings = settings
     this.#limits = limits
     this.#log = new HandshakeLog(log, role, () => performance.now(), limits)
-    // Before those of the library: its own takes the socket away.
-    this.prependListener('connection', (socket: Socket) => this.#begin(socket))
+    this.#begin = this.listeners('connection') as ((socket: Socket) => void)[]
+    this.removeAllListeners('connection')
+    this.on('connection', (socket: Socket) => this.#accept(socket))
     this.prependListener('secureConnection', (socket: Socket) => {
       // Others emit it again for connections that were let in before, when they put a new reader in front of them.
       if (socket instanceof TLSSocket) this.#end(socket)
@@ -63,13 +75,32 @@ export class SecureServer extends Server {
     return super.close(done)
   }
 
-  #begin(socket: Socket): void {
+  #accept(socket: Socket): void {
     const key = addressOf(socket)
     if (this.#pending.size >= this.#limits.handshakesMax) this.#closeOldest()
     this.#pending.set(key, socket)
     socket.on('close', () => {
       if (this.#pending.get(key) === socket) this.#pending.delete(key)
     })
+    this.#accepted.push(socket)
+    if (this.#begunInTurn < BEGUN_PER_TURN_MAX) this.#beginNext()
+  }
+
+  /** Hands connections to the library, as many as may begin in this turn. */
+  #beginNext(): void {
+    while (this.#begunInTurn < BEGUN_PER_TURN_MAX) {
+      const socket = this.#accepted.shift()
+      if (socket === undefined) return
+      if (socket.destroyed) continue
+      if (this.#begunInTurn === 0) setImmediate(this.#endTurn)
+      this.#begunInTurn += 1
+      for (const begin of this.#begin) begin.call(this, socket)
+    }
+  }
+
+  readonly #endTurn = (): void => {
+    this.#begunInTurn = 0
+    this.#beginNext()
   }
 
   /** Handshakes take milliseconds, so the oldest are of those who never meant to end them. */

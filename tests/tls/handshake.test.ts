@@ -1,7 +1,7 @@
 /** Who may connect, who may not, what each is told, and the bounds of it all. */
 import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
-import { connect, type Socket } from 'node:net'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { connect as connectTls, type TLSSocket } from 'node:tls'
 import { describe, expect, onTestFinished, test } from 'vitest'
@@ -44,6 +44,20 @@ function plainSocket(port: number): Socket {
   return socket
 }
 
+/** The first bytes that a client sends. */
+async function clientHello(): Promise<Buffer> {
+  const listener = createServer().listen(0, '127.0.0.1')
+  await once(listener, 'listening')
+  const client = connectTls({ port: (listener.address() as AddressInfo).port, host: '127.0.0.1', ca })
+  client.on('error', () => {})
+  const [socket] = (await once(listener, 'connection')) as [Socket]
+  const [hello] = (await once(socket, 'data')) as [Buffer]
+  client.destroy()
+  socket.destroy()
+  listener.close()
+  return hello
+}
+
 async function lastReason({ log }: Rig): Promise<unknown> {
   await eventually('a line', () => log.reasons('warn').length > 0, 5_000)
   return log.reasons('warn').at(-1)
@@ -61,6 +75,20 @@ test('a client too old for TLS 1.2 is refused', async () => {
   const old = { ca, minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT@SECLEVEL=0' } as const
   expect((await visit(rig.port, old)).error).toBeDefined()
   expect(await lastReason(rig)).toBe('it is too old for TLS 1.2')
+})
+
+test('a client cannot begin a second handshake on its connection', async () => {
+  const { port } = await served()
+  const socket = connectTls({ port, host: '127.0.0.1', ca, maxVersion: 'TLSv1.2' })
+  onTestFinished(() => void socket.destroy())
+  await once(socket, 'secureConnect')
+  const failed = once(socket, 'error')
+  let renegotiated = false
+  socket.renegotiate({ rejectUnauthorized: true }, (error) => {
+    renegotiated = error === null
+  })
+  expect(String((await failed)[0])).toMatch(/no.renegotiation/i)
+  expect(renegotiated).toBe(false)
 })
 
 test('a client that speaks HTTP/2 alone is refused, and one that speaks both is served', async () => {
@@ -337,6 +365,31 @@ describe('bounds', () => {
       expect(chunk.toString()).toMatch(/^HTTP\/1\.1 200/)
     }
     expect(rig.log.lines).toEqual([])
+  })
+
+  test('of many clients that come at once a few are attended to in each turn of the loop', async () => {
+    const { port } = await served()
+    const hello = await clientHello()
+    const answeredIn = new Map<number, number>()
+    let turn = 0
+    let answered = 0
+    let over = false
+    const count = (): void => {
+      turn += 1
+      if (!over) setImmediate(count)
+    }
+    count()
+    for (let n = 0; n < 60; n++) {
+      const socket = plainSocket(port)
+      socket.write(hello)
+      socket.once('data', () => {
+        answered += 1
+        answeredIn.set(turn, (answeredIn.get(turn) ?? 0) + 1)
+      })
+    }
+    await eventually('all to be answered', () => answered === 60, 10_000)
+    over = true
+    expect(Math.max(...answeredIn.values())).toBeLessThan(15)
   })
 
   test('a server that closes does not wait for handshakes', async () => {
