@@ -8,6 +8,7 @@
  * against: it counts as long as that is the user's hash.
  */
 import { hash as digest, randomBytes } from 'node:crypto'
+import { clientOf } from './address.ts'
 import { parseBasic } from './basic.ts'
 import { FairQueue, type FairQueueLimits } from './fair-queue.ts'
 import { checkPassword, DECOY_HASH, hashPassword } from './password.ts'
@@ -19,6 +20,8 @@ export interface LoginLimits extends FairQueueLimits {
   readonly rememberedMax: number
   /** Requests that wait for their login. One more is told that there are too many. */
   readonly requestsMax: number
+  /** Those of one address. */
+  readonly requestsPerAddressMax: number
 }
 
 export const LOGIN_LIMITS: LoginLimits = {
@@ -27,6 +30,7 @@ export const LOGIN_LIMITS: LoginLimits = {
   waitingPerAddressMax: 100,
   rememberedMax: 4096,
   requestsMax: 20_000,
+  requestsPerAddressMax: 256,
 }
 
 /** What a check came to. `busy`: it was not made, too many wait. */
@@ -42,6 +46,12 @@ interface Waiting {
   readonly done: (login: Login) => void
 }
 
+/** Requests that wait for one check. */
+interface Checking {
+  readonly address: string
+  readonly waiting: Waiting[]
+}
+
 /** How a password is compared with a hash; tests count. */
 export type Check = (password: Buffer, hash: string, done: (right: boolean) => void) => void
 
@@ -55,8 +65,10 @@ export class Logins {
   /** By digest, the oldest first. */
   readonly #remembered = new Map<string, Remembered>()
   /** Requests whose login is being checked, by its digest. */
-  readonly #checking = new Map<string, Waiting[]>()
+  readonly #checking = new Map<string, Checking>()
   #requests = 0
+  /** By address; none is zero. */
+  readonly #requestsOf = new Map<string, number>()
 
   constructor(records: AuthRecords, limits: LoginLimits = LOGIN_LIMITS, check: Check = checkPassword) {
     this.#records = records
@@ -89,23 +101,24 @@ export class Logins {
       }
       this.#remembered.delete(key)
     }
-    this.#enqueue(key, header, address, { isGone, done })
+    this.#enqueue(key, header, clientOf(address), { isGone, done })
   }
 
   /** Hashes a new password in its turn. @param done Gets undefined when too many wait, or when it cannot be made. */
   hash(password: string, address: string, done: (hash: string | undefined) => void): void {
     const bytes = Buffer.from(password)
-    const taken = this.#queue.add(address, (finished) => {
+    const hashing = (finished: () => void): void => {
       hashPassword(bytes, (error, hash) => {
         finished()
         done(error === null ? hash : undefined)
       })
-    })
-    if (!taken) done(undefined)
+    }
+    if (!this.#queue.add(clientOf(address), hashing, () => done(undefined))) done(undefined)
   }
 
   #enqueue(key: string, header: string, address: string, waiting: Waiting): void {
-    if (this.#requests >= this.#limits.requestsMax) {
+    const ofAddress = this.#requestsOf.get(address) ?? 0
+    if (this.#requests >= this.#limits.requestsMax || ofAddress >= this.#limits.requestsPerAddressMax) {
       waiting.done('busy')
       return
     }
@@ -113,8 +126,8 @@ export class Logins {
     const place = `${key} ${address}`
     const others = this.#checking.get(place)
     if (others !== undefined) {
-      this.#requests += 1
-      others.push(waiting)
+      this.#count(address, 1)
+      others.waiting.push(waiting)
       return
     }
     const credentials = parseBasic(header)
@@ -122,15 +135,16 @@ export class Logins {
       waiting.done('wrong')
       return
     }
-    this.#checking.set(place, [waiting])
-    this.#requests += 1
+    this.#checking.set(place, { address, waiting: [waiting] })
+    this.#count(address, 1)
     const { user, password } = credentials
-    const taken = this.#queue.add(address, (finished) => this.#verify(key, place, user, password, finished))
-    if (!taken) this.#answer(place, 'busy')
+    const verify = (finished: () => void): void => this.#verify(key, place, user, password, finished)
+    const refuse = (): void => this.#answer(place, 'busy')
+    if (!this.#queue.add(address, verify, refuse)) refuse()
   }
 
   #verify(key: string, place: string, name: string, password: Buffer, finished: () => void): void {
-    if (this.#checking.get(place)?.every(({ isGone }) => isGone()) !== false) {
+    if (this.#checking.get(place)?.waiting.every(({ isGone }) => isGone()) !== false) {
       this.#answer(place, 'wrong')
       setImmediate(finished)
       return
@@ -157,9 +171,18 @@ export class Logins {
   }
 
   #answer(place: string, login: Login): void {
-    const waiting = this.#checking.get(place) ?? []
+    const checking = this.#checking.get(place)
+    if (checking === undefined) return
+    const { address, waiting } = checking
     this.#checking.delete(place)
-    this.#requests -= waiting.length
+    this.#count(address, -waiting.length)
     for (const { isGone, done } of waiting) if (!isGone()) done(login)
+  }
+
+  #count(address: string, change: number): void {
+    this.#requests += change
+    const now = (this.#requestsOf.get(address) ?? 0) + change
+    if (now === 0) this.#requestsOf.delete(address)
+    else this.#requestsOf.set(address, now)
   }
 }

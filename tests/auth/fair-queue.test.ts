@@ -7,9 +7,14 @@ import { FairQueue } from '../../src/auth/fair-queue.ts'
 function rig(runningMax = 2, waitingMax = 100, waitingPerAddressMax = 100) {
   const queue = new FairQueue({ runningMax, waitingMax, waitingPerAddressMax })
   const begun: { readonly name: string; readonly finished: () => void }[] = []
+  const dropped: string[] = []
   return {
+    dropped,
     names: () => begun.map(({ name }) => name),
-    add: (name: string) => queue.add(name[0] as string, (finished) => begun.push({ name, finished })),
+    add: (name: string) => {
+      const work = (finished: () => void): void => void begun.push({ name, finished })
+      return queue.add(name[0] as string, work, () => dropped.push(name))
+    },
     end: (name: string) => {
       const at = begun.findIndex((each) => each.name === name)
       begun.splice(at, 1)[0]?.finished()
@@ -48,19 +53,40 @@ test('one who asks for much waits for himself: others come in between', () => {
 test('what is over the bounds is refused, and there is room again later', () => {
   const { add, end } = rig(1, 3, 2)
   expect(['a1', 'a2', 'a3', 'a4'].map(add)).toEqual([true, true, true, false])
-  expect([add('b1'), add('b2'), add('c1')]).toEqual([true, false, false])
+  expect([add('b1'), add('b2')]).toEqual([true, false])
   end('a1')
-  expect(add('c2')).toBe(true)
+  expect(add('b3')).toBe(true)
 })
+
+test('when it is full, one of whom nothing waits takes the last place of whoever has most', () => {
+  const { add, dropped, end, names } = rig(1, 4, 3)
+  expect(['a1', 'a2', 'a3', 'a4', 'b1'].map(add)).toEqual([true, true, true, true, true])
+  expect([add('c1'), add('b2'), add('d1'), add('e1')]).toEqual([true, false, true, false])
+  expect(dropped).toEqual(['a4', 'a3'])
+  const order = []
+  for (let name = names()[0]; name !== undefined; name = names()[0]) {
+    order.push(name)
+    end(name)
+  }
+  expect(order).toEqual(['a1', 'b1', 'c1', 'd1', 'a2'])
+})
+
+function unwanted(): never {
+  throw new Error('nobody else wants its place')
+}
 
 test('work that ends at once is work too', () => {
   const queue = new FairQueue({ runningMax: 1, waitingMax: 10, waitingPerAddressMax: 10 })
   const ran: string[] = []
   for (const name of ['a', 'b', 'a']) {
-    queue.add(name, (finished) => {
-      ran.push(name)
-      finished()
-    })
+    queue.add(
+      name,
+      (finished) => {
+        ran.push(name)
+        finished()
+      },
+      unwanted,
+    )
   }
   expect(ran).toEqual(['a', 'b', 'a'])
 })
@@ -69,7 +95,7 @@ test('whatever comes and ends, all that was taken runs once, within the bounds, 
   const step = fc.oneof(fc.constantFrom('a', 'b', 'c'), fc.constant('end'))
   fc.assert(
     fc.property(fc.array(step, { maxLength: 60 }), fc.integer({ min: 1, max: 3 }), (steps, runningMax) => {
-      const { add, end, names } = rig(runningMax, 5, 3)
+      const { add, dropped, end, names } = rig(runningMax, 5, 3)
       const taken: string[] = []
       const done: string[] = []
       const endFirst = (): void => {
@@ -83,11 +109,11 @@ test('whatever comes and ends, all that was taken runs once, within the bounds, 
         else if (add(`${each}${at}`)) taken.push(`${each}${at}`)
         expect(names().length).toBeLessThanOrEqual(runningMax)
         expect(new Set(names().map(([address]) => address)).size).toBe(names().length)
-        const waiting = taken.length - done.length - names().length
+        const waiting = taken.length - dropped.length - done.length - names().length
         expect(waiting).toBeLessThanOrEqual(5)
       }
       while (names().length > 0) endFirst()
-      expect(done.toSorted()).toEqual(taken.toSorted())
+      expect([...done, ...dropped].toSorted()).toEqual(taken.toSorted())
     }),
   )
 })

@@ -198,6 +198,35 @@ describe('when too many wait', () => {
     expect(answers).toEqual(['wrong', 'wrong', 'busy', 'wrong'])
   })
 
+  test('one more request of an address is refused, and others are not', () => {
+    const { answers, find, settle } = makeRig({ requestsPerAddressMax: 2 })
+    for (let count = 0; count < 3; count += 1) find(header('al', 'x'), 'evil')
+    find(header('al', 'x'), 'good')
+    expect(answers).toEqual([undefined, undefined, 'busy', undefined])
+    settle()
+    for (let count = 0; count < 2; count += 1) find(header('al', 'x'), 'evil')
+    expect(answers.slice(4)).toEqual([undefined, undefined])
+  })
+
+  test('one of whom nothing waits takes a place of whoever has most', () => {
+    const { answers, find, settle } = makeRig({ runningMax: 1, waitingMax: 3 })
+    for (const guess of ['1', '2', '3', '4', '5']) find(header('al', guess), 'evil')
+    find(header('al', 'right'), 'good')
+    expect(answers).toEqual([undefined, undefined, undefined, 'busy', 'busy', undefined])
+    settle()
+    expect(answers).toEqual(['wrong', 'wrong', 'wrong', 'busy', 'busy', 'wrong'])
+  })
+
+  test('addresses of one IPv6 network are one client', () => {
+    const { answers, find } = makeRig({ requestsPerAddressMax: 1 })
+    find(header('al', '1'), '2001:db8::1')
+    find(header('al', '2'), '2001:db8:0:0:ffff::2')
+    find(header('al', '3'), '2001:db8:0:1::1')
+    find(header('al', '4'), '::ffff:10.0.0.1')
+    find(header('al', '5'), '::ffff:10.0.0.2')
+    expect(answers).toEqual([undefined, 'busy', undefined, undefined, undefined])
+  })
+
   test('a new password is refused too', () => {
     const { find, logins } = makeRig({ waitingPerAddressMax: 0 })
     find(header('al', '1'))
