@@ -7,9 +7,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { FastifyInstance } from 'fastify'
 import type { MemberJson } from '../api.ts'
+import type { User } from '../auth/records.ts'
 import type { Cors, HeaderPairs } from './cors.ts'
 import { guarded } from './failures.ts'
-import type { Guard } from './guard.ts'
+import { type Guard, sendNoAuth } from './guard.ts'
 import { BodyBudget, readBody } from './keys/body.ts'
 import { jsonString } from './keys/json.ts'
 import { parsePeerUrls } from './peer-urls.ts'
@@ -81,7 +82,7 @@ class MemberRoutes {
       case 'DELETE':
       case 'PUT':
         // The only way to a change.
-        this.#guard.admitRoot(request, response, cors, () => this.#change(call))
+        this.#guard.admitRoot(request, response, cors, (user) => this.#change(call, user))
         return
       default:
         sendNotAllowed(response, cors, ALLOW)
@@ -98,11 +99,12 @@ class MemberRoutes {
     } else this.#say(call, 404, 'Not found')
   }
 
-  #change(call: Call): void {
+  /** @param user Who asks for it. Whoever is no administrator any more when the body has come is refused. */
+  #change(call: Call, user: User | undefined): void {
     const { below, request } = call
     const { memberChanges } = this.#member
     if (request.method === 'POST') {
-      this.#readUrls(call, (urls) => {
+      this.#readUrls(call, user, (urls) => {
         const told = guarded(call.response, (answer: MemberAddAnswer) => {
           if (answer.ok) this.#answer(call, 201, `${renderMember(answer.member)}\n`)
           else if (answer.reason === 'peerUrlExists') this.#say(call, 409, 'membership: peerURL exists')
@@ -118,7 +120,7 @@ class MemberRoutes {
     if (below === '') sendNotAllowed(call.response, call.cors, '', this.#pairs)
     else if (id === undefined || id === '0') this.#say(call, 404, `No such member: ${id ?? below}`)
     else if (request.method === 'DELETE') memberChanges.remove(id, guarded(call.response, told))
-    else this.#readUrls(call, (urls) => memberChanges.update(id, urls, guarded(call.response, told)))
+    else this.#readUrls(call, user, (urls) => memberChanges.update(id, urls, guarded(call.response, told)))
   }
 
   /** @param saysRemoved An id that was removed before has an answer of its own. */
@@ -130,7 +132,7 @@ class MemberRoutes {
     else this.#say(call, 500, 'Internal Server Error')
   }
 
-  #readUrls(call: Call, then: (urls: readonly string[]) => void): void {
+  #readUrls(call: Call, user: User | undefined, then: (urls: readonly string[]) => void): void {
     const { request, response, cors } = call
     const given = request.headers['content-type'] ?? ''
     const semicolon = given.indexOf(';')
@@ -147,6 +149,7 @@ class MemberRoutes {
       }
       const parsed = parsePeerUrls(decodeUtf8(body))
       if ('fault' in parsed) this.#say(call, 400, parsed.fault)
+      else if (!this.#guard.isStillAdmitted(user)) sendNoAuth(response, cors)
       else then(parsed.urls)
     })
   }

@@ -6,6 +6,14 @@
  */
 import { jsonFault } from './go-json.ts'
 
+/** URLs of one member. More: 400; etcd takes any number, replicates them and shows them for ever. */
+const URLS_MAX = 64
+/** Characters of a URL. More: 400. */
+const URL_CHARS_MAX = 2048
+
+const CONTROL = /[\x00-\x1f\x7f]/
+const CONTROLS = /["\\\x00-\x1f\x7f]/g
+
 /** The URLs, sorted; or what is wrong with them, for a 400. */
 export type PeerUrls = { readonly urls: readonly string[] } | { readonly fault: string }
 
@@ -28,6 +36,7 @@ export function parsePeerUrls(text: string): PeerUrls {
     items = value ?? []
   }
   if (items.length === 0) return { fault: 'no valid URLs given' }
+  if (items.length > URLS_MAX) return { fault: `too many URLs: a member has ${URLS_MAX} at most` }
   const urls: string[] = []
   for (const item of items) {
     const url = typeof item === 'string' ? item.trim() : ''
@@ -44,6 +53,11 @@ function mistyped(value: unknown, wanted: string): PeerUrls {
 }
 
 function urlFault(url: string): string | undefined {
+  if (CONTROL.test(url)) {
+    const shown = url.slice(0, URL_CHARS_MAX).replace(CONTROLS, goEscape)
+    return `parse "${shown}": net/url: invalid control character in URL`
+  }
+  if (url.length > URL_CHARS_MAX) return `a URL has ${URL_CHARS_MAX} characters at most`
   const scheme = /^([A-Za-z][A-Za-z0-9+.-]*):/.exec(url)?.[1]?.toLowerCase()
   if (scheme === undefined) {
     const hasColon = /^[^/?#]*:/.test(url)
@@ -60,6 +74,13 @@ function urlFault(url: string): string | undefined {
   // etcd takes these, and then cannot reach the member.
   const isDialable = tail === '' && !authority.includes('@') && URL.canParse(url) && Number(portOf(authority)) < 65_536
   return isDialable ? undefined : `URL address does not have the form "host:port": ${url}`
+}
+
+/** As Go writes a character in quotes. */
+function goEscape(character: string): string {
+  const at = '\x07\b\t\n\v\f\r"\\'.indexOf(character)
+  if (at >= 0) return `\\${'abtnvfr"\\'[at]}`
+  return `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`
 }
 
 function authorityFault(authority: string): string | undefined {

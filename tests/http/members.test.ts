@@ -1,5 +1,6 @@
 /** Changing the members over HTTP: every status and sentence of the API page, 7.2, as etcd 3.4 was heard to say them. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { putUser } from '../../src/auth/records.ts'
 import { jsonFault } from '../../src/http/go-json.ts'
 import type { MemberChangeAnswer } from '../../src/http/ports.ts'
 import { type HttpMember, requestText, startHttp } from '../support/http-member.ts'
@@ -65,6 +66,10 @@ describe('POST', () => {
     ['{"peerURLs":["http://h:a"]}', 'parse "http://h:a": invalid port ":a" after host'],
     ['{"peerURLs":["http://[::1:1"]}', `parse "http://[::1:1": missing ']' in host`],
     ['{"peerURLs":["http://a b:1"]}', 'parse "http://a b:1": invalid character " " in host name'],
+    ['{"peerURLs":["http://a\\n:2380"]}', 'parse "http://a\\n:2380": net/url: invalid control character in URL'],
+    ['{"peerURLs":["http://a\\u007f:1"]}', 'parse "http://a\\x7f:1": net/url: invalid control character in URL'],
+    [`{"peerURLs":["http://${'a'.repeat(2050)}:1"]}`, 'a URL has 2048 characters at most'],
+    [JSON.stringify({ peerURLs: Array(65).fill('http://a:1') }), 'too many URLs: a member has 64 at most'],
     ['{"peerURLs":["http://%zz:1"]}', 'parse "http://%zz:1": invalid URL escape "%zz"'],
   ])('of %s is answered 400: %s', async (body, message) => {
     const answer = await ask('POST', '', body)
@@ -186,4 +191,28 @@ describe('nesting', () => {
     expect(jsonFault(`${many('{"a":', 10_000)}[]${many('}', 10_000)}`)).toBe("invalid character '[' exceeded max depth")
     expect(jsonFault(`${many('[{"a":{},"b":', 4999)}[1,[]]${many('}]', 4999)}`)).toBe(undefined)
   })
+})
+
+test('an administrator who is none any more when the body has come changes nothing', async () => {
+  const put = (path: string, body: string) =>
+    exchange(http.port, requestText('PUT', path, body, ['Content-Type: application/json']))
+  await put('/v2/auth/users/root', '{"user":"root","password":"p"}')
+  await put('/v2/auth/enable', '')
+  const login = `Authorization: Basic ${Buffer.from('root:p').toString('base64')}`
+  const text = requestText('POST', '/v2/members', GOOD, ['Content-Type: application/json', login])
+  const asRoot = () => exchange(http.port, requestText('GET', '/v2/auth/users', undefined, [login]))
+  // Remembered from now on, so that the next is admitted at once.
+  expect(parseAnswer(await asRoot()).status).toBe(200)
+  const connection = await http.connect()
+  connection.send(text.slice(0, -5))
+  expect(parseAnswer(await asRoot()).status).toBe(200)
+  const prevAuthIndex = http.member.store.auth.index
+  http.member.apply({
+    kind: 'auth',
+    prevAuthIndex,
+    puts: [putUser({ user: 'root', hash: 'another', roles: ['root'] })],
+  })
+  connection.send(text.slice(-5))
+  expect(parseAnswer(await connection.answer()).status).toBe(401)
+  expect(http.member.memberChanges.asked).toEqual([])
 })
