@@ -6,9 +6,12 @@
  */
 import type { EventJson } from '../client/node.ts'
 
-/** Changes that may wait, and the bytes of their values. */
+/** Changes that may wait, and the memory that they take. */
 const QUEUE_EVENTS_MAX = 200_000
 const QUEUE_BYTES_MAX = 64 * 1024 * 1024
+
+/** What a change takes beside its texts, about. */
+const EVENT_BYTES = 200
 
 /** A change, and when it arrived (`performance.now()`), for what is left of its TTL. */
 export interface QueuedEvent {
@@ -42,8 +45,9 @@ export class EventQueue {
 
   push(event: EventJson, index: number): void {
     if (this.#lost !== undefined) return
-    this.#events.push({ event, index, arrivedMs: performance.now() })
-    this.#bytes += event.node.value?.length ?? 0
+    const kept = withoutPast(event)
+    this.#events.push({ event: kept, index, arrivedMs: performance.now() })
+    this.#bytes += EVENT_BYTES + 2 * ((kept.node.key?.length ?? 0) + (kept.node.value?.length ?? 0))
     if (this.#events.length > this.#eventsMax || this.#bytes > this.#bytesMax) {
       this.lose(`more than ${this.#eventsMax} changes, or ${this.#bytesMax} bytes of them, were waiting`)
     }
@@ -78,4 +82,10 @@ export class EventQueue {
     })
     this.#wake = undefined
   }
+}
+
+/** What carrying it over needs: of the node before only whether it was a directory, not its value. */
+function withoutPast({ action, node, prevNode }: EventJson): EventJson {
+  const { nodes: _, ...slim } = node
+  return { action, node: slim, prevNode: { dir: prevNode?.dir === true } }
 }

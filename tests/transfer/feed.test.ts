@@ -186,14 +186,24 @@ test('a source that is away for a moment is asked again; one that stays away end
 })
 
 test('more changes than may wait are dropped, all of them, and said to be lost', async () => {
-  const queue = new EventQueue(3, 100)
+  const queue = new EventQueue(3, 10_000)
   for (let index = 1; index <= 3; index++) queue.push(eventOf({ index, key: '/k' }), index)
   expect([queue.length, queue.lost]).toEqual([3, undefined])
   queue.push(eventOf({ index: 4, key: '/k' }), 4)
   expect([queue.length, queue.lost]).toEqual([0, expect.stringContaining('more than 3 changes')])
   queue.push(eventOf({ index: 5, key: '/k' }), 5)
   expect(queue.take()).toEqual([])
-  const bytes = new EventQueue(1_000, 10)
-  bytes.push({ action: 'set', node: { key: '/k', value: 'x'.repeat(11), modifiedIndex: 1 } }, 1)
+  const bytes = new EventQueue(1_000, 1_000)
+  bytes.push({ action: 'set', node: { key: '/k', value: 'x'.repeat(300), modifiedIndex: 1 } }, 1)
+  expect(bytes.lost).toBeUndefined()
+  bytes.push({ action: 'delete', node: { key: `/${'k'.repeat(300)}`, modifiedIndex: 2 } }, 2)
   expect(bytes.lost).toBeDefined()
+})
+
+test('the value before a change does not wait with it', () => {
+  const queue = new EventQueue()
+  const prevNode = { key: '/k', value: 'x'.repeat(100_000), modifiedIndex: 1 }
+  queue.push({ action: 'delete', node: { key: '/k', modifiedIndex: 2 }, prevNode }, 2)
+  queue.push({ action: 'expire', node: { key: '/d', modifiedIndex: 3 }, prevNode: { key: '/d', dir: true } }, 3)
+  expect(queue.take().map(({ event }) => event.prevNode)).toEqual([{ dir: false }, { dir: true }])
 })
