@@ -176,7 +176,7 @@ async function withFile(file: string, use: (path: string) => Promise<number>): P
 }
 
 /** Prints the outcome; the exit status. */
-function conclude(display: Display, { verdict, refused, refusedCount }: ImportResult): number {
+function conclude(display: Display, { verdict, inOrder, refused, refusedCount }: ImportResult): number {
   const { equal, sourceNodes, targetNodes, sourceDigest, targetDigest, differences, differenceCount, extras } = verdict
   const lines: string[] = []
   if (refusedCount > 0) {
@@ -196,11 +196,17 @@ function conclude(display: Display, { verdict, refused, refusedCount }: ImportRe
   }
   lines.push(`source: ${group(sourceNodes)} nodes, digest ${sourceDigest}`)
   lines.push(`target: ${group(targetNodes)} nodes, digest ${targetDigest}`)
+  if (inOrder.targetIndex < inOrder.index) {
+    lines.push(
+      `keys that POST named go up to ${group(inOrder.index)}; the target is at index ${group(inOrder.targetIndex)}:`,
+    )
+    lines.push('  its next ones sort before them, and fail when they reach them. See docs/migration.md')
+  }
   if (equal) lines.push('equal')
   display.result(
     {
       ...{ equal, sourceNodes, targetNodes, sourceDigest, targetDigest, extras, settled: verdict.settled },
-      ...{ differenceCount, differences, refusedCount, refused },
+      ...{ differenceCount, differences, refusedCount, refused, inOrder },
     },
     lines,
   )

@@ -46,10 +46,13 @@ export async function applyEvents(events: readonly QueuedEvent[], options: Apply
     }
   }
   for (const queued of events) {
-    const path = paths.toTarget(queued.event.node.key ?? '/')
+    const key = queued.event.node.key ?? '/'
+    // What goes above the subtree takes all of it along.
+    const isAbove = isRemoval(queued.event) && (key === '/' || paths.from.startsWith(`${key}/`))
+    const path = isAbove ? paths.to : paths.toTarget(key)
     counts.events += 1
     if (path === undefined || path === '/') continue
-    if (isDirectory(queued.event)) {
+    if (isAbove || isDirectory(queued.event)) {
       await flush()
       await applyToDirectory(path, queued, options)
       continue

@@ -28,6 +28,11 @@ export class HiddenPlaces {
     return [...this.#places]
   }
 
+  /** Those that have to be listed by themselves: what lies in another one, and is not hidden there, comes with it. */
+  get apart(): readonly string[] {
+    return this.all.filter((place) => !this.#isShown(place))
+  }
+
   /** Places beyond the bound. */
   get missed(): number {
     return this.#missed
@@ -43,6 +48,15 @@ export class HiddenPlaces {
       at = end < 0 ? -1 : path.indexOf('/_', end)
     }
     return fresh
+  }
+
+  #isShown(place: string): boolean {
+    for (let at = place.lastIndexOf('/'); at >= 0 && !place.startsWith('/_', at); ) {
+      const above = place.slice(0, at) || '/'
+      if (above === this.#under || this.#places.has(above)) return true
+      at = at === 0 ? -1 : place.lastIndexOf('/', at - 1)
+    }
+    return false
   }
 
   #add(place: string): boolean {

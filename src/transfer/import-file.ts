@@ -8,6 +8,7 @@ import { copyTree } from './copy.ts'
 import { checkExport, FileTree } from './file-tree.ts'
 import { HiddenPlaces } from './hidden.ts'
 import type { ImportResult } from './import.ts'
+import { liftIndex } from './in-order.ts'
 import { LiveTree } from './live-tree.ts'
 import { NodeTable } from './node-table.ts'
 import { Patience } from './patience.ts'
@@ -58,5 +59,6 @@ export async function importFile(options: FileImportOptions): Promise<ImportResu
   await copyTree({ source, targetTree, target, table, mirror, concurrency, counts, ttls: undefined, signal })
   report.phase('verifying')
   const verdict = await verifyTrees({ source, targetTree, table, mirror, peek: undefined, counts, signal })
-  return { verdict, refused: target.refused, refusedCount: target.refusedCount }
+  const inOrder = await liftIndex({ target: options.target, index: verdict.inOrderIndex, concurrency, signal })
+  return { verdict, inOrder, refused: target.refused, refusedCount: target.refusedCount }
 }

@@ -14,6 +14,7 @@ import { type CopyResult, copyTree } from './copy.ts'
 import { EventQueue } from './event-queue.ts'
 import { Feed } from './feed.ts'
 import { HiddenPlaces, WELL_KNOWN } from './hidden.ts'
+import { type InOrder, liftIndex } from './in-order.ts'
 import { LiveTree } from './live-tree.ts'
 import { NodeTable } from './node-table.ts'
 import { Patience } from './patience.ts'
@@ -59,6 +60,7 @@ export interface ImportOptions {
 
 export interface ImportResult {
   readonly verdict: Verdict
+  readonly inOrder: InOrder
   readonly refused: readonly Refusal[]
   readonly refusedCount: number
 }
@@ -116,7 +118,7 @@ export class LiveImport {
     try {
       for (let isFirst = true; ; isFirst = false) {
         const verdict = await this.#attempt(isFirst)
-        if (verdict !== undefined) return this.#result(verdict)
+        if (verdict !== undefined) return await this.#result(verdict)
       }
     } finally {
       this.#over.abort()
@@ -310,6 +312,7 @@ export class LiveImport {
         source: (path) => this.#peekSource(path),
         target: (path) => this.#target.peek(path),
       },
+      isRefused: (path) => this.#target.isRefused(path),
       counts: this.#counts,
       signal,
     })
@@ -351,7 +354,9 @@ export class LiveImport {
     if (this.#failure !== undefined) throw this.#failure.error
   }
 
-  #result(verdict: Verdict): ImportResult {
-    return { verdict, refused: this.#target.refused, refusedCount: this.#target.refusedCount }
+  async #result(verdict: Verdict): Promise<ImportResult> {
+    const { target, concurrency, signal } = this.#options
+    const inOrder = await liftIndex({ target, index: verdict.inOrderIndex, concurrency, signal })
+    return { verdict, inOrder, refused: this.#target.refused, refusedCount: this.#target.refusedCount }
   }
 }

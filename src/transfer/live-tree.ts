@@ -65,7 +65,7 @@ export class LiveTree implements Tree {
     if (first !== undefined) yield* this.#rename(first.nodes)
     if (this.#options.listsHidden) return
     const { hidden, paths, side } = this.#options
-    for (const place of hidden.all) {
+    for (const place of hidden.apart) {
       const path = side === 'source' ? place : paths.toTarget(place)
       const listing = path === undefined ? undefined : await this.#open(path, signal)
       if (listing !== undefined) yield* this.#rename(listing.nodes)

@@ -40,6 +40,11 @@ export class Target {
     return [...this.#refused.values()]
   }
 
+  /** Whether it is among `refused`. */
+  isRefused(path: string): boolean {
+    return this.#refused.has(path)
+  }
+
   /** Their number, also of those whose names are not kept. */
   get refusedCount(): number {
     return this.#refused.size + this.#refusedMore

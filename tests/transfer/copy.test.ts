@@ -19,6 +19,10 @@ interface Run {
 }
 
 async function start(...before: readonly string[]): Promise<Run> {
+  return startAt(new PathMap('/', '/'), ...before)
+}
+
+async function startAt(paths: PathMap, ...before: readonly string[]): Promise<Run> {
   const rig = await startTransferRig()
   const { target, targetTree } = rig
   const { signal } = rig.over
@@ -36,7 +40,7 @@ async function start(...before: readonly string[]): Promise<Run> {
     },
     apply: (events, mirror = false) => {
       const queued = events.map((event, at) => ({ event, index: at, arrivedMs: performance.now() }))
-      return applyEvents(queued, { ...common, paths: new PathMap('/', '/'), mirror, counts: newCounts(), ttls })
+      return applyEvents(queued, { ...common, paths, mirror, counts: newCounts(), ttls })
     },
     verify: (source, mirror = false) =>
       verifyTrees({ ...common, source, mirror, counts: newCounts(), peek: undefined }),
@@ -209,4 +213,30 @@ test('an event of a key that was renamed on the way, or lies outside, goes where
   }))
   await applyEvents(queued.slice(0, 2), { ...options, paths: new PathMap('/app', '/old/app') })
   expect(await rig.show()).toEqual(['/old/', '/old/app/', '/old/app/a=1'])
+})
+
+test('a removal above the subtree that is followed takes all of it', async () => {
+  for (const action of ['delete', 'expire'] as const) {
+    const { rig, pass, apply } = await startAt(new PathMap('/a/b', '/moved/b'), '/moved/', '/moved/other=1')
+    await pass(treeOf('/moved/b/', '/moved/b/k=1', '/moved/b/d/', '/moved/b/d/k=2'))
+    await apply([{ action, node: { key: '/ab', dir: true } }])
+    expect(await rig.show()).toContain('/moved/b/d/k=2')
+    await apply([{ action, node: { key: '/a', dir: true } }])
+    expect(await rig.show()).toEqual(['/moved/', '/moved/other=1'])
+  }
+})
+
+test('keys of the source that are shown as one are not equal to the one that arrives', async () => {
+  const { pass, verify } = await start()
+  const source = treeOf('/z/', '/z/a\ufffd=1', '/z/a\ufffd=2')
+  await pass(source)
+  expect(await verify(source)).toMatchObject({
+    equal: false,
+    sourceNodes: 3,
+    targetNodes: 2,
+    differences: expect.arrayContaining([{ path: '/z/a\ufffd', kind: 'twice at the source' }]),
+  })
+  const same = treeOf('/z/', '/z/a\ufffd=1', '/z/a\ufffd=1')
+  await pass(same)
+  expect((await verify(same)).equal).toBe(false)
 })

@@ -1,6 +1,7 @@
 /** A whole import between two servers in memory: what is carried over, when it ends, what it says. */
 import { expect, onTestFinished, test } from 'vitest'
 import { type ImportOptions, LiveImport } from '../../src/transfer/import.ts'
+import { liftIndex } from '../../src/transfer/in-order.ts'
 import { newCounts } from '../../src/transfer/progress.ts'
 import { Steering } from '../../src/transfer/steering.ts'
 import { PathMap } from '../../src/transfer/tree.ts'
@@ -121,6 +122,27 @@ test('clusters that share an id, as those started with the same flags do, are to
   await source.client.set('/a', '1')
   expect((await start({ steering: new Steering('now') })).verdict).toMatchObject({ equal: true, extras: 0 })
   expect(await target.show()).toEqual(['/a=1'])
+})
+
+test('what POST makes after the cut-over comes behind what was copied', async () => {
+  const { source, target, start } = await startPair()
+  for (let n = 0; n < 40; n++) await source.client.set('/other', `${n}`)
+  await source.http.ask('POST', '/v2/keys/q', 'value=last')
+  const { verdict, inOrder } = await start({ steering: new Steering('now') })
+  expect(verdict).toMatchObject({ equal: true, inOrderIndex: 42 })
+  expect(inOrder.targetIndex).toBeGreaterThanOrEqual(42)
+  expect(await target.http.ask('POST', '/v2/keys/q', 'value=next')).toMatchObject({ status: 201 })
+  const { nodes = [] } = (await target.client.get('/q')).node
+  const sorted = nodes.toSorted((one, other) => ((one.key ?? '') < (other.key ?? '') ? -1 : 1))
+  expect(sorted.map(({ value }) => value)).toEqual(['last', 'next'])
+  expect((await target.show()).join()).not.toContain('_muster')
+})
+
+test('an index that is too far away is left, and known', async () => {
+  const { target } = await startPair()
+  const { signal } = new AbortController()
+  const lift = { target: target.client, index: 1_000, concurrency: 4, signal, writesMax: 100 }
+  expect(await liftIndex(lift)).toEqual({ index: 1_000, targetIndex: 1 })
 })
 
 test('a target that goes away for good ends it with its name', async () => {

@@ -2,6 +2,7 @@
 import { expect, onTestFinished, test } from 'vitest'
 import { ApiError, ClientError } from '../../src/client/errors.ts'
 import { HiddenPlaces } from '../../src/transfer/hidden.ts'
+import { inOrderIndex } from '../../src/transfer/in-order.ts'
 import { Lanes } from '../../src/transfer/lanes.ts'
 import { Patience } from '../../src/transfer/patience.ts'
 import { PathMap, type TreeNode } from '../../src/transfer/tree.ts'
@@ -16,6 +17,20 @@ test('a hidden place is the path up to each name that begins with "_", and is ne
   expect(places.see('/_k')).toBe(true)
   expect(places.see('/not_hidden/x_')).toBe(false)
   expect(places.all).toEqual(['/_named', '/outside/_x', '/a/_h', '/a/_h/b/_i', '/_k'])
+})
+
+test('a hidden place that comes with the listing of another one is not listed by itself', () => {
+  const places = new HiddenPlaces(['/_a', '/_a/b', '/_a/b/c', '/_a/b/_h', '/plain', '/d/_e'], '/')
+  expect(places.apart).toEqual(['/_a', '/_a/b/_h', '/d/_e'])
+  expect(new HiddenPlaces(['/_app/x', '/_app/_y'], '/_app').apart).toEqual(['/_app/_y'])
+})
+
+test('names that POST made are known by their form', () => {
+  expect(inOrderIndex('/q/00000000000000001229')).toBe(1229)
+  for (const path of ['/q/0000000000000001229', '/00000000000000001229/a', '/q/000000000000000012x9', '/a', '/']) {
+    expect(inOrderIndex(path), path).toBe(0)
+  }
+  expect(inOrderIndex('/q/99999999999999999999')).toBe(0)
 })
 
 test('under a prefix only what lies below it counts, also when the prefix itself is hidden', () => {
