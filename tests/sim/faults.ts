@@ -197,7 +197,11 @@ export class Nemesis {
         world.pause(member)
         this.#afterwards(() => world.resume(member))
       },
-      cutOneWay: () => this.#cutOneWay(member, this.#random.pick(world.others(member))),
+      cutOneWay: () => {
+        const others = world.others(member)
+        // A change of the members may have left it alone.
+        if (others.length > 0) this.#cutOneWay(member, this.#random.pick(others))
+      },
       isolate: () => {
         world.isolate(member)
         this.#afterwards(() => this.#mend(world.others(member).map((other) => [member, other])))
