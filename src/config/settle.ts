@@ -13,6 +13,9 @@ import { parseSwitch } from './switch.ts'
 /** Limits of etcd that may be larger than ours can be; a limit that is too small for somebody says so when it is reached. */
 const TAKEN_AS_MOST = [OPTIONS.maxRequestBytes]
 
+/** Written without a value, as scripts do whose variable is empty, etcd goes by the default. */
+const EMPTY_IS_NOT_GIVEN = ['initial-cluster', 'cors', 'listen-metrics-urls', 'log-level']
+
 /** Leaves only settings of our options in `settings`. Returns the warnings. Throws a LoadError where going on would do harm. */
 export function settle(settings: Map<string, Setting>): readonly string[] {
   const warnings: string[] = []
@@ -29,6 +32,7 @@ export function settle(settings: Map<string, Setting>): readonly string[] {
     else if (fate !== 'file') warnings.push(`${setting.source} is ignored: ${note}`)
     if (fate !== 'translated') settings.delete(flag)
   }
+  for (const flag of EMPTY_IS_NOT_GIVEN) if (settings.get(flag)?.text === '') settings.delete(flag)
   translateAddresses(settings)
   translateCaFile(settings, '')
   translateCaFile(settings, 'peer-')

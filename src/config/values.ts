@@ -85,6 +85,8 @@ function parseChoice(text: string, option: Option): string {
 export function parseCluster(text: string): readonly InitialMember[] {
   const members = new Map<string, Endpoint[]>()
   for (const part of text.split(',')) {
+    // Generated lists end with a comma.
+    if (part.trim() === '') continue
     const at = part.indexOf('=')
     const name = part.slice(0, Math.max(at, 0)).trim()
     if (name === '') throw new RangeError(`want a list of NAME=URL, found "${part}"`)
@@ -96,10 +98,15 @@ export function parseCluster(text: string): readonly InitialMember[] {
 }
 
 function parseOrigins(text: string): readonly string[] {
-  const origins = text.split(',').map((part) => part.trim())
-  for (const origin of origins) {
-    if (origin === '*' || (URL.canParse(origin) && new URL(origin).origin === origin)) continue
-    throw new RangeError(`want * or origins like http://host:port, found "${origin}"`)
+  return text.split(',').map((part) => parseOrigin(part.trim()))
+}
+
+/** As browsers send it: without the port that goes without saying, or a slash. */
+function parseOrigin(text: string): string {
+  if (text === '*') return text
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  if (url === undefined || url.origin === 'null' || url.href !== `${url.origin}/`) {
+    throw new RangeError(`want * or origins like http://host:port, found "${text}"`)
   }
-  return origins
+  return url.origin
 }

@@ -141,6 +141,23 @@ describe('a static cluster', () => {
   })
 })
 
+test('what scripts leave empty is not given, and lists may end with a comma', () => {
+  const empty = config(['--initial-cluster=', '--cors=', '--listen-metrics-urls=', '--log-level='])
+  expect(empty).toEqual(config([]))
+  expect(load(['--initial-cluster=', '--discovery=http://d.example/t'])).toHaveProperty('config')
+  const members = config(['--name=a', '--initial-cluster=a=http://localhost:2380,']).initialCluster
+  expect(members.map(({ name }) => name)).toEqual(['a'])
+})
+
+test('origins are taken as browsers send them', () => {
+  expect(config(['--cors=http://a.example/,http://b.example:80,*']).cors).toEqual([
+    'http://a.example',
+    'http://b.example',
+    '*',
+  ])
+  expect(failure(['--cors=http://a.example/path'])[0]).toBe(2)
+})
+
 describe('mistakes', () => {
   const CLIENTS = '--advertise-client-urls=http://localhost:2379'
 
