@@ -3,8 +3,7 @@
  *
  * Owns: its words, the file that is there only when it is whole, exit status. Leaves to others: the work (`src/transfer/`).
  */
-import { createWriteStream } from 'node:fs'
-import { rename, rm } from 'node:fs/promises'
+import { open, rename, rm } from 'node:fs/promises'
 import process from 'node:process'
 import { finished } from 'node:stream/promises'
 import type { Command } from 'commander'
@@ -66,7 +65,13 @@ async function run(words: ExportWords): Promise<number> {
   const { signal, end } = interruptible(display, undefined, false)
   const unfinished = output === undefined ? undefined : `${output}.part`
   let client: MusterClient | undefined
+  // The disk may say no at any time; nobody would listen between two waits.
+  const disk = new AbortController()
   try {
+    const file = unfinished === undefined ? undefined : await open(unfinished, 'w', 0o600)
+    const out = file === undefined ? process.stdout : file.createWriteStream()
+    if (file !== undefined) out.on('error', (error) => disk.abort(error))
+    const both = AbortSignal.any([signal, disk.signal])
     client = new MusterClient(connectionOf(words))
     await client.position({ signal })
     const hidden = await listsHidden(client, { signal })
@@ -76,8 +81,7 @@ async function run(words: ExportWords): Promise<number> {
     const places = new HiddenPlaces([...WELL_KNOWN, ...(words.hidden ?? [])], prefix)
     const paths = new PathMap(prefix, prefix)
     const source = new LiveTree({ client, paths, side: 'source', listsHidden: hidden, hidden: places, patience })
-    const out = unfinished === undefined ? process.stdout : createWriteStream(unfinished, { mode: 0o600 })
-    const written = await exportTree({ source, prefix, hidden, out, report: display, counts, signal })
+    const written = await exportTree({ source, prefix, hidden, out, report: display, counts, signal: both })
     if (unfinished !== undefined && output !== undefined) {
       out.end()
       await finished(out)
@@ -87,7 +91,12 @@ async function run(words: ExportWords): Promise<number> {
     return EXIT.done
   } catch (error) {
     if (unfinished !== undefined) await rm(unfinished, { force: true })
-    return fail(display, error, signal, 'Nothing was written that could be taken for whole.')
+    return fail(
+      display,
+      disk.signal.aborted ? disk.signal.reason : error,
+      signal,
+      'Nothing was written that could be taken for whole.',
+    )
   } finally {
     end()
     display.end()

@@ -254,6 +254,14 @@ describe.skipIf(!isEtcdInstalled())('leaving an etcd 3.4 (skipped where it is no
 })
 
 describe('between members of muster', () => {
+  test('a file that cannot be written is told in a sentence', async () => {
+    const { url } = await startMember()
+    const file = join(await scratchDir(), 'none', 'backup.jsonl')
+    const noFolder = await ended(muster('export', '--endpoints', url, '-o', file))
+    expect(noFolder).toMatchObject({ code: 1, stderr: expect.stringMatching(/^muster: ENOENT.*\(ENOENT\)$/m) })
+    expect(noFolder.stderr).not.toMatch(/^ {4}at /m)
+  })
+
   test('all hidden keys come to root, a subtree may get another place, and what was there stays', async () => {
     const source = await startMember()
     const target = await startMember()
