@@ -254,7 +254,10 @@ function answerOf(answer: WriteAnswer): LockAnswer {
   return answer.ok ? { kind: 'done', text: '' } : { kind: 'failed', answer }
 }
 
-/** The places of a queue in their order; whatever else is in its directory does not count. */
+/**
+ * The places of a queue in their order; whatever else is in its directory does not count. All are looked at for each arrival and
+ * each wake, so a queue of thousands on one lock is dear.
+ */
 function placesIn(directory: Node | undefined): readonly Node[] {
   const places: Node[] = []
   for (const [name, node] of directory?.children ?? []) {
