@@ -5,13 +5,15 @@
  * its discovery token becomes a proxy. Leaves to others: both of them (`musterd.ts`, `start-proxy.ts`). Source: API page, 12.4.
  */
 import { existsSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import type { Logger } from 'pino'
 import type { Config } from './config/config.ts'
 import { DiscoveryError } from './discovery/discovery-error.ts'
 import { startMember } from './musterd.ts'
 import { isProxyDirectory } from './proxy/cluster-file.ts'
+import { readRaftState } from './replica/driver.ts'
 import { startProxy } from './start-proxy.ts'
+import { Database } from './store/database.ts'
 
 /** What runs in this process. */
 export interface Running {
@@ -36,7 +38,7 @@ export async function start(config: Config, log: Logger): Promise<Running> {
     return startProxy(config, log)
   }
   if (config.proxy !== 'off') {
-    if (!isMemberDirectory(config.dataDir)) return startProxy(config, log)
+    if (!(await isMemberDirectory(config.dataDir))) return startProxy(config, log)
     log.warn('--proxy is ignored: the data directory is that of a member')
   }
   try {
@@ -49,9 +51,19 @@ export async function start(config: Config, log: Logger): Promise<Running> {
   }
 }
 
-/** Of a member of ours, or of etcd: the latter is refused by whoever opens it. */
-function isMemberDirectory(dataDir: string): boolean {
-  return ['db', 'member'].some((entry) => existsSync(join(dataDir, entry)))
+/**
+ * Of a member of ours, or of etcd: the latter is refused by whoever opens it. A first start that failed leaves a database
+ * behind that belongs to nobody yet. @throws StoreError when it cannot be opened.
+ */
+async function isMemberDirectory(dataDir: string): Promise<boolean> {
+  if (existsSync(join(dataDir, 'member'))) return true
+  if (!existsSync(join(dataDir, 'db'))) return false
+  const disk = await Database.open(resolve(dataDir))
+  try {
+    return (await readRaftState(disk)) !== undefined
+  } finally {
+    await disk.close()
+  }
 }
 
 async function asMember(config: Config, log: Logger): Promise<Running> {

@@ -83,6 +83,20 @@ describe('a proxy', () => {
     expect(again.stderr).toContain('--proxy is ignored: the data directory is that of a member')
   })
 
+  test('starts where the first start of a member failed', async () => {
+    const cluster = await startCluster({ members: 1 })
+    const folder = await scratchDir()
+    const dataDir = join(folder, 'proxy.etcd')
+    const failed = startChild(NODE, [
+      ...[MUSTERD, '--name=q', '--data-dir', dataDir, '--initial-cluster=a=http://127.0.0.1:1'],
+    ])
+    expect((await failed.exited).code).toBe(1)
+    const { url } = await startProxy(folder, cluster.members[0]?.spec.initialCluster ?? '', 'on')
+    await eventually('the proxy to serve', async () =>
+      (await curl('-X', 'PUT', `${url}/v2/keys/k`, '-d', 'value=v')).includes('"value":"v"'),
+    )
+  })
+
   test('refuses the data of an etcd, and a place where it may not write, with one sentence', async () => {
     const folder = await scratchDir()
     await mkdir(join(folder, 'etcd/member/wal'), { recursive: true })
