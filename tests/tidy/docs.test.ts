@@ -1,5 +1,5 @@
 /** What users look up is written down: every option and every error code. */
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { renderOptionsPage } from '../../scripts/options-markdown.ts'
@@ -45,7 +45,14 @@ test('every error code is explained in docs/errors.md, and no other', () => {
 })
 
 test('links between the pages of this repository lead somewhere', () => {
-  const pages = ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'docs/options.md', 'docs/errors.md', 'docs/tls.md']
+  const documents = readdirSync(join(ROOT, 'docs')).filter((name) => name.endsWith('.md'))
+  const pages = [
+    'README.md',
+    'CONTRIBUTING.md',
+    'CHANGELOG.md',
+    'COMPATIBILITY.md',
+    ...documents.map((name) => `docs/${name}`),
+  ]
   const broken = pages.flatMap((page) => {
     const links = [...read(page).matchAll(/\]\((?!https?:|#)([^)#\s]+)/g)].map((match) => match[1] ?? '')
     return links.filter((link) => !existsSync(join(ROOT, page, '..', link))).map((link) => `${page}: ${link}`)
