@@ -28,7 +28,8 @@ interface ExportWords extends ConnectionWords {
 
 const HELP = `
 One line a node (path, dir, value, ttl), after a line that says what follows and before one with their number
-and digest, so that a file that was cut is noticed. It is the tree at one moment. Hidden keys: see muster import --help.
+and digest, so that a file that was cut is noticed. From muster it is the tree at one moment; from etcd each hidden
+place is read by itself, a little later. Hidden keys: see muster import --help.
 
 Examples:
   muster export -o backup.jsonl
