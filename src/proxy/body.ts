@@ -5,27 +5,7 @@
  * Owns: the bounds, of one body and of all that are held.
  */
 import type { IncomingMessage } from 'node:http'
-
-/** Bytes of bodies that a proxy holds, over all requests. */
-export class HeldBodies {
-  readonly #bytesMax: number
-  #bytes = 0
-
-  constructor(bytesMax: number) {
-    this.#bytesMax = bytesMax
-  }
-
-  /** False: not now. */
-  take(bytes: number): boolean {
-    if (this.#bytes + bytes > this.#bytesMax) return false
-    this.#bytes += bytes
-    return true
-  }
-
-  give(bytes: number): void {
-    this.#bytes -= bytes
-  }
-}
+import type { BodyBudget } from '../http/keys/body.ts'
 
 /** `too large`: longer than one may be. `too many`: all together are as large as they may be. */
 export type BodyAnswer = { readonly body: Buffer | undefined } | { readonly fault: 'too large' | 'too many' }
@@ -38,7 +18,7 @@ export type BodyAnswer = { readonly body: Buffer | undefined } | { readonly faul
 export function collectBody(
   request: IncomingMessage,
   bytesMax: number,
-  held: HeldBodies,
+  held: BodyBudget,
   done: (answer: BodyAnswer) => void,
 ): void {
   const length = request.headers['content-length']

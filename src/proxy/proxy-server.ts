@@ -7,12 +7,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Cors, type CorsOption } from '../http/cors.ts'
 import { onlyHosts } from '../http/hosts.ts'
+import { BodyBudget } from '../http/keys/body.ts'
 import { HTTP_LIMITS, type HttpLimits } from '../http/limits.ts'
 import { Listeners, type MakeSecureServer } from '../http/listeners.ts'
 import type { HttpLog } from '../http/ports.ts'
 import { send, sendEarly, sendMessage, sendNotAllowed } from '../http/send.ts'
 import { Metrics } from '../metrics.ts'
-import { collectBody, HeldBodies } from './body.ts'
+import { collectBody } from './body.ts'
 import { Endpoints } from './endpoints.ts'
 import { Exchange, type ExchangePort } from './exchange.ts'
 import { type ListedMember, Membership } from './membership.ts'
@@ -55,7 +56,7 @@ export class ProxyServer {
   readonly #membership: Membership
   readonly #listeners: Listeners
   readonly #cors: Cors
-  readonly #held: HeldBodies
+  readonly #held: BodyBudget
   readonly #metrics = new Metrics()
   readonly #requests = new Map<string, number>()
   readonly #dropped = new Map<string, number>()
@@ -68,7 +69,7 @@ export class ProxyServer {
     this.#options = options
     this.#limits = { ...HTTP_LIMITS, ...options.limits }
     this.#cors = new Cors(options.cors)
-    this.#held = new HeldBodies(this.#limits.bodiesBytesMax)
+    this.#held = new BodyBudget(this.#limits.bodiesBytesMax)
     this.#endpoints = new Endpoints({
       failureWaitMs: options.failureWaitMs,
       nowMs: () => performance.now(),
