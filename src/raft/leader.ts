@@ -5,8 +5,9 @@
  */
 import assert from 'node:assert'
 import { entryBytes } from './log.ts'
-import { isVoter, majority, majorityIndex } from './membership.ts'
+import { isMember, isVoter, majority, majorityIndex } from './membership.ts'
 import type { AppendReply, HeartbeatReply } from './message.ts'
+import type { Progress } from './progress.ts'
 import { beginRound, finishRoundIfProved } from './reads.ts'
 import { sendAppends, sendHeartbeats, sendReadRound, sendTimeoutNow } from './replication.ts'
 import { appendProposal, becomeFollower, syncFollowers } from './roles.ts'
@@ -33,7 +34,10 @@ export function tickLeader(state: RaftState): void {
   state.electionElapsed += 1
   if (state.transferTarget !== undefined) {
     state.transferElapsed += 1
-    if (state.transferElapsed >= config.electionTicks) state.transferTarget = undefined
+    if (state.transferElapsed >= config.electionTicks) {
+      if (isVoter(state.membership, state.id)) state.transferTarget = undefined
+      else handOverAsLearner(state)
+    }
   }
   if (state.electionElapsed >= config.electionTicks) {
     state.electionElapsed = 0
@@ -162,12 +166,15 @@ export function beginTransfer(state: RaftState, to: MemberId): boolean {
 
 /** A membership change was applied, and `state.membership` is the new one. */
 export function onMembershipApplied(state: RaftState): void {
-  if (!isVoter(state.membership, state.id)) {
-    handOverBeforeLeaving(state)
+  if (!isMember(state.membership, state.id)) {
+    sendTimeoutNow(state, heirOf(state))
+    stepDown(state)
     return
   }
   syncFollowers(state)
-  if (state.transferTarget !== undefined && !isVoter(state.membership, state.transferTarget)) {
+  if (!isVoter(state.membership, state.id)) {
+    handOverAsLearner(state)
+  } else if (state.transferTarget !== undefined && !isVoter(state.membership, state.transferTarget)) {
     state.transferTarget = undefined
   }
   advanceCommit(state)
@@ -234,7 +241,7 @@ function hurryOrigins(state: RaftState, after: Index, to: Index): void {
 }
 
 function hasQuorum(state: RaftState): boolean {
-  let active = 1
+  let active = isVoter(state.membership, state.id) ? 1 : 0
   for (const follower of state.followers) {
     if (follower.recentActive && isVoter(state.membership, follower.id)) active++
     follower.recentActive = false
@@ -254,18 +261,24 @@ function requestTransfer(state: RaftState): void {
 }
 
 /**
- * The leader votes no more: it was demoted or removed (thesis, 4.2.2). The others have been told of the commit in the batch that applied it; the
- * one with the longest log is asked to stand, so that nobody has to wait for an election timeout.
+ * The leader was demoted. It leads on, uncounted, until another leads (thesis, 4.2.2): whoever holds the change and does not
+ * know yet that it is committed may need this member's vote, which a longer log would refuse. So the heir is given the log
+ * and the commit index, and is asked to stand with every heartbeat; when an election timeout has passed, another one is.
  */
-function handOverBeforeLeaving(state: RaftState): void {
-  let heir: MemberId | undefined
-  let heirIndex = -1
+function handOverAsLearner(state: RaftState): void {
+  state.transferTarget = heirOf(state)
+  state.transferElapsed = 0
+  requestTransfer(state)
+}
+
+/** Who takes over from a leader that does not vote: not who was asked in vain, if there is a choice; then who has most. */
+function heirOf(state: RaftState): MemberId {
+  let heir: Progress | undefined
   for (const follower of state.followers) {
-    if (!isVoter(state.membership, follower.id) || follower.matchIndex <= heirIndex) continue
-    heir = follower.id
-    heirIndex = follower.matchIndex
+    if (!isVoter(state.membership, follower.id)) continue
+    if (heir === undefined || heir.id === state.transferTarget) heir = follower
+    else if (follower.id !== state.transferTarget && follower.matchIndex > heir.matchIndex) heir = follower
   }
   assert(heir !== undefined, 'the last voter is never removed')
-  sendTimeoutNow(state, heir)
-  stepDown(state)
+  return heir.id
 }

@@ -20,7 +20,8 @@ export function isVoter(membership: Membership, id: MemberId): boolean {
   return membership.voters.includes(id)
 }
 
-function isMember(membership: Membership, id: MemberId): boolean {
+/** A voter or a learner. */
+export function isMember(membership: Membership, id: MemberId): boolean {
   return membership.voters.includes(id) || membership.learners.includes(id)
 }
 

@@ -163,6 +163,44 @@ describe('membership changes', () => {
     )
   })
 
+  test('a demoted leader leads on until another does: who lacks the news that it was demoted needs its vote, and has a shorter log', () => {
+    const raft = makeSettledLeader({ voters: '12' })
+    raft.propose([makeProposal()])
+    turn(raft)
+    raft.applyMembership({ kind: 'demote', id: memberId('1') })
+    expect(raft.status()).toMatchObject({ role: 'leader', commitIndex: 1 })
+    expect(raft.propose([makeProposal()])).toBe('noLeader')
+    // The answers of the one voter that is left are the majority now, and it is asked to stand when it has everything.
+    raft.step(appendReply('2', 2))
+    expect(messagesOf(turn(raft), 'timeoutNow')).toHaveLength(1)
+    expect(raft.status().commitIndex).toBe(2)
+    ticks(raft, CONFIG.heartbeatTicks)
+    expect(messagesOf(turn(raft), 'timeoutNow')).toHaveLength(1)
+    raft.step(make('append', { term: 2, prevIndex: 2, prevTerm: 1, entries: [], commitIndex: 2 }))
+    expect(raft.status()).toMatchObject({ role: 'follower', leader: '2' })
+  })
+
+  test('a demoted leader asks one after the other, and does not count itself', () => {
+    const raft = makeSettledLeader()
+    raft.applyMembership({ kind: 'demote', id: memberId('1') })
+    const asked = (): readonly string[] => [
+      ...new Set(
+        turns(raft)
+          .flatMap((ready) => messagesOf(ready, 'timeoutNow'))
+          .map(({ to }) => to),
+      ),
+    ]
+    expect(asked()).toEqual(['2'])
+    ticks(raft, CONFIG.electionTicks - 1)
+    raft.step(appendReply('2', 1))
+    raft.step(appendReply('3', 1))
+    raft.tick()
+    expect(asked()).toEqual(['3'])
+    raft.step(appendReply('3', 1))
+    ticks(raft, 2 * CONFIG.electionTicks)
+    expect(raft.status().role).toBe('follower')
+  })
+
   test('a candidate that is removed stands no longer', () => {
     const raft = makeSettledLeader()
     raft.stepDown()

@@ -6,7 +6,7 @@
  */
 import { randomInt } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
-import { type RunCounts, runSeed } from './soak.ts'
+import { NOTHING, type RunCounts, runSeed } from './soak.ts'
 
 /**
  * Each finds its fault again when the fix is undone. What a seed means changes with what is drawn from it (faults.ts,
@@ -16,6 +16,12 @@ const ONCE_FAILED: readonly (readonly [seed: number, found: string])[] = [
   [23, 'a dropped quorum read was asked for again in the same turn, for ever'],
   [518, 'a leader elected again went on from its old clock: keys fell due early'],
 ]
+
+/**
+ * Runs whose members changed and that stood still in the end: a weakness that is known (README.md) and seldom met. More of
+ * them are news. Safety is held to without exception.
+ */
+const STALLED_MAX = 3
 
 const ONE = process.env['SIM_SEED']
 const COUNT = Number(process.env['SIM_SEEDS'] ?? 500)
@@ -33,12 +39,13 @@ if (ONE !== undefined) {
   })
 
   test(`${COUNT} seeds from ${BASE} on break nothing, and a healed majority makes progress`, async () => {
-    const total = { acknowledged: 0, applied: 0, snapshots: 0, expired: 0, delivered: 0, simulatedMs: 0, changes: 0 }
+    const total: { -readonly [Name in keyof RunCounts]: number } = { ...NOTHING }
     for (let seed = BASE; seed < BASE + COUNT; seed++) {
-      const counts = await runSeed(seed)
+      const counts = await runSeed(seed, true, true)
       for (const name of Object.keys(total) as (keyof RunCounts)[]) total[name] += counts[name]
     }
     console.log(`${COUNT} seeds from ${BASE} on: ${JSON.stringify(total)}`)
+    expect(total.stalled).toBeLessThanOrEqual(Math.max(STALLED_MAX, COUNT / 250))
     // Runs that do nothing would pass every check.
     expect(total.acknowledged).toBeGreaterThan(COUNT * 30)
     expect(total.delivered).toBeGreaterThan(COUNT * 5)
