@@ -21,6 +21,7 @@ const MIB = 1024 * 1024
 /** What a member may have more after the same mischief done `ROUNDS` times again: caches and the collector's slack, not a leak. */
 const GROWTH_BYTES_MAX = 48 * MIB
 const ROUNDS = 5
+const MORE_ROUNDS_MAX = 20
 const IDLE_CONNECTIONS = 10_000
 /** Of each idle connection while it lasts. */
 const IDLE_BYTES_MAX = 24 * 1024
@@ -170,11 +171,10 @@ describe('mischief that goes on', () => {
     await round()
     const before = member.child.residentBytes
     for (let n = 0; n < ROUNDS; n++) await round()
-    // What went is found and freed some time after: the collector has its own pace.
-    await eventually(
-      `no more than ${GROWTH_BYTES_MAX} bytes of growth from ${before}`,
-      () => member.child.residentBytes - before <= GROWTH_BYTES_MAX,
-    )
+    // The collector has its own pace, and none while nothing happens: more of the same makes it work, and makes a leak larger.
+    const growth = (): number => member.child.residentBytes - before
+    for (let n = 0; n < MORE_ROUNDS_MAX && growth() > GROWTH_BYTES_MAX; n++) await round()
+    expect(growth()).toBeLessThanOrEqual(GROWTH_BYTES_MAX)
     expectNoStall(STALL_MS_MAX)
     await eventually('no watcher is left of those that went', async () => {
       const stats = (await cluster.client.json(member.url, '/v2/stats/store')) as { watchers: number }
