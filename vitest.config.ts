@@ -33,7 +33,7 @@ export default defineConfig({
           name: 'sim',
           include: ['tests/sim/**/*.test.ts'],
           exclude: [LONG],
-          testTimeout: 900_000,
+          testTimeout: 1_200_000,
           sequence: { groupOrder: 0 },
         },
       },
