@@ -4,18 +4,7 @@
  * Owns: requests and the taking apart of answers. Leaves to others: what an answer should be.
  */
 import { Agent, request } from 'undici'
-
-/** A node as the API shows it; the root has no key and no indexes. */
-export interface NodeJson {
-  readonly key?: string
-  readonly value?: string
-  readonly dir?: boolean
-  readonly expiration?: string
-  readonly ttl?: number
-  readonly nodes?: readonly NodeJson[]
-  readonly modifiedIndex?: number
-  readonly createdIndex?: number
-}
+import type { NodeJson } from '../../src/client/node.ts'
 
 export interface EventJson {
   readonly action: string

@@ -4,7 +4,8 @@
  * Owns: the ways to look at a tree that have nothing to do with the code under test. Asserts nothing.
  */
 import { setTimeout as wait } from 'node:timers/promises'
-import { KeysClient, type NodeJson } from './keys-client.ts'
+import type { NodeJson } from '../../src/client/node.ts'
+import { KeysClient } from './keys-client.ts'
 
 /** What a node looks like from outside: `dir`, or its value; with `+ttl` when it has one. */
 export type PlainTree = ReadonlyMap<string, string>
