@@ -8,7 +8,13 @@ import { anySequence } from './sequences.ts'
 /** A machine that is busy may hold one server up and not the other; more than that is no accident. */
 const UNSTEADY_SHARE_MAX = 0.002
 
+/** Milliseconds; some 25 are needed on an idle machine. */
+const MS_PER_SEQUENCE = 150
+const TIMEOUT_MS_MIN = 600_000
+
 const missing = whyNoEtcd()
+const search = searchFromEnvironment(1)
+const timeout = Math.max(TIMEOUT_MS_MIN, search.sequences * MS_PER_SEQUENCE)
 
 describe.skipIf(missing !== undefined)(
   `sequences of requests${missing === undefined ? '' : ` (skipped: ${missing})`}`,
@@ -21,8 +27,7 @@ describe.skipIf(missing !== undefined)(
 
     afterAll(() => pair.end())
 
-    test('are answered by etcd and muster alike', async () => {
-      const search = searchFromEnvironment(1)
+    test('are answered by etcd and muster alike', { timeout }, async () => {
       const uses = new Uses()
       const startMs = performance.now()
       const found = await findDifference(pair, anySequence, search, uses)
