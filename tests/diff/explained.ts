@@ -33,9 +33,18 @@ function refused(entry: string, text: RegExp, status = 400): Explanation {
 }
 
 const HTTP_1_0 = / HTTP\/1\.0\r\n/
+/** How either may write U+FFFD in JSON. */
+const TRUE_CHARACTER = '\xef\xbf\xbd'
+const REPLACED = '\\ufffd'
 const OLDEST = /cleared \[(\d+)\/\d+\]/
 
-export const EXPLANATIONS: readonly Explanation[] = [
+/** Looked at before all others, which then see both texts as if this one did not differ. */
+const SHOWS_CHARACTER = row('shows a true U+FFFD as it is', (_, shown) => {
+  const same = alike(shown)
+  return same !== shown && same.etcd === same.muster
+})
+
+const OTHERS: readonly Explanation[] = [
   row('`/version`', ({ step }, { etcd, muster }) => {
     const without = (text: string): string => text.replace(/\nContent-Length: \d+|\{"etcdserver":.*/g, '')
     return step.kind === 'ask' && step.target.includes('ersion') && without(etcd) === without(muster)
@@ -52,18 +61,6 @@ export const EXPLANATIONS: readonly Explanation[] = [
   row('a `ttl` that wraps around to a time before 2000, where it is not taken for none', (_, { etcd, muster }) => {
     return /"expiration":"1\d{3}-/.test(etcd + muster) && withoutTimes(etcd) === withoutTimes(muster)
   }),
-  row('shows a true U+FFFD as it is', (_, { etcd, muster }) => {
-    const without = (text: string): string =>
-      text.replaceAll('\xef\xbf\xbd', '\\ufffd').replace(/\nContent-Length: \d+/, '')
-    return etcd.includes('\xef\xbf\xbd') && without(etcd) === without(muster)
-  }),
-  row(
-    'keeps bytes of keys and values that are no UTF-8, and shows each as `\\ufffd`',
-    (_, { etcd, muster }) => {
-      return etcd.includes('\\ufffd') || muster.includes('\\ufffd')
-    },
-    true,
-  ),
   row('`/v2/stats/store`: each request also counts a read of the auth flag', ({ step }, { etcd, muster }) => {
     const without = (text: string): string => text.replace(/"gets(Success|Fail)":-?\d+/g, '')
     return step.kind === 'ask' && step.target === '/v2/stats/store' && without(etcd) === without(muster)
@@ -112,7 +109,22 @@ export const EXPLANATIONS: readonly Explanation[] = [
     }
     return step.kind === 'ask' && /[\x80-\xff]/.test(step.target) && without(etcd) === without(muster)
   }),
+  // Last: whatever else differs beside such a character is explained by its own row.
+  row(
+    'keeps bytes of keys and values that are no UTF-8, and shows each as `\\ufffd`',
+    (_, { etcd, muster }) => etcd.includes(REPLACED) && muster.includes(REPLACED),
+    true,
+  ),
 ]
+
+/** All of them. */
+export const EXPLANATIONS: readonly Explanation[] = [SHOWS_CHARACTER, ...OTHERS]
+
+function alike(shown: Shown): Shown {
+  if (!shown.etcd.includes(TRUE_CHARACTER)) return shown
+  const same = (text: string): string => text.replaceAll(TRUE_CHARACTER, REPLACED).replace(/\nContent-Length: \d+/, '')
+  return { etcd: same(shown.etcd), muster: same(shown.muster) }
+}
 
 function withoutTimes(text: string): string {
   return text.replace(/"expiration":"[^"]*"(,"ttl":-?\d+)?/g, '').replace(/\nContent-Length: \d+/, '')
@@ -124,7 +136,9 @@ export class Uses {
 
   /** What explains the difference, which is counted; undefined when nothing does. */
   explain(observation: Observation, shown: Shown): Explanation | undefined {
-    const found = EXPLANATIONS.find((explanation) => explanation.explains(observation, shown))
+    const found = SHOWS_CHARACTER.explains(observation, shown)
+      ? SHOWS_CHARACTER
+      : OTHERS.find((explanation) => explanation.explains(observation, alike(shown)))
     if (found !== undefined) this.#counts.set(found.entry, (this.#counts.get(found.entry) ?? 0) + 1)
     return found
   }
