@@ -157,6 +157,30 @@ export const IMPORT_ROWS: readonly ImportRow[] = [
     says: 'sidecar/ imports client/ and api.ts, never the server',
   },
   {
+    folder: 'src/ambassador/',
+    values: ['src/client/', 'src/sidecar/', 'src/api.ts'],
+    types: [],
+    node: 'any',
+    packages: [],
+    says: 'ambassador/ imports client/, sidecar/ and api.ts, never the server',
+  },
+  {
+    folder: 'src/render/',
+    values: ['src/client/', 'src/api.ts'],
+    types: [],
+    node: 'any',
+    packages: ['smol-toml'],
+    says: 'render/ imports client/ and api.ts, never the server',
+  },
+  {
+    folder: 'src/entry/',
+    values: ['src/'],
+    types: [],
+    node: 'any',
+    packages: ['pino'],
+    says: 'entry/ is what programs import from the package: it imports everything in src/',
+  },
+  {
     folder: 'src/dashboard/',
     values: [],
     types: [],
@@ -198,11 +222,20 @@ export const IMPORT_ROWS: readonly ImportRow[] = [
   },
   {
     folder: 'bin/',
-    values: ['src/config/', 'src/log.ts', 'src/start.ts', 'src/client/', 'src/transfer/', 'src/sidecar/'],
+    values: [
+      'src/config/',
+      'src/log.ts',
+      'src/start.ts',
+      'src/client/',
+      'src/transfer/',
+      'src/sidecar/',
+      'src/ambassador/',
+      'src/render/',
+    ],
     types: [],
     node: 'any',
     packages: ['commander'],
-    says: 'bin/ imports config/, log.ts, start.ts, client/, transfer/ and sidecar/',
+    says: 'bin/ imports config/, log.ts, start.ts, client/, transfer/, sidecar/, ambassador/ and render/',
   },
 ]
 
