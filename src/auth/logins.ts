@@ -4,12 +4,12 @@
  * Owns: remembering verified logins, so that a password is hashed once and not on every request; checking one login once however
  * many requests bring it; the bounds. Leaves to others: what the user may (access), which requests are judged (http/guard.ts).
  *
- * A login is remembered under a salted digest of its header, never the password itself, together with the hash it was checked
- * against: it counts as long as that is the user's hash.
+ * A login is remembered under a salted digest of name and password, never the password itself, together with the hash it was
+ * checked against: it counts as long as that is the user's hash. However a header spells it, it is one login.
  */
 import { hash as digest, randomBytes } from 'node:crypto'
 import { clientOf } from './address.ts'
-import { parseBasic } from './basic.ts'
+import { type Credentials, parseBasic } from './basic.ts'
 import { FairQueue, type FairQueueLimits } from './fair-queue.ts'
 import { checkPassword, DECOY_HASH, hashPassword } from './password.ts'
 import type { AuthRecords, User } from './records.ts'
@@ -91,7 +91,14 @@ export class Logins {
    * brought this login are gone.
    */
   find(header: string, address: string, isGone: () => boolean, done: (login: Login) => void): void {
-    const key = digest('sha256', this.#salt + header, 'latin1')
+    const credentials = parseBasic(header)
+    if (credentials === undefined) {
+      done('wrong')
+      return
+    }
+    // No name holds a colon, so no two logins are one text.
+    const text = `${this.#salt}${credentials.user}:${credentials.password.toString('latin1')}`
+    const key = digest('sha256', text, 'latin1')
     const remembered = this.#remembered.get(key)
     if (remembered !== undefined) {
       const user = this.#records.user(remembered.user)
@@ -101,7 +108,7 @@ export class Logins {
       }
       this.#remembered.delete(key)
     }
-    this.#enqueue(key, header, clientOf(address), { isGone, done })
+    this.#enqueue(key, credentials, clientOf(address), { isGone, done })
   }
 
   /** Hashes a new password in its turn. @param done Gets undefined when too many wait, or when it cannot be made. */
@@ -116,7 +123,7 @@ export class Logins {
     if (!this.#queue.add(clientOf(address), hashing, () => done(undefined))) done(undefined)
   }
 
-  #enqueue(key: string, header: string, address: string, waiting: Waiting): void {
+  #enqueue(key: string, { user, password }: Credentials, address: string, waiting: Waiting): void {
     const ofAddress = this.#requestsOf.get(address) ?? 0
     if (this.#requests >= this.#limits.requestsMax || ofAddress >= this.#limits.requestsPerAddressMax) {
       waiting.done('busy')
@@ -130,14 +137,8 @@ export class Logins {
       others.waiting.push(waiting)
       return
     }
-    const credentials = parseBasic(header)
-    if (credentials === undefined) {
-      waiting.done('wrong')
-      return
-    }
     this.#checking.set(place, { address, waiting: [waiting] })
     this.#count(address, 1)
-    const { user, password } = credentials
     const verify = (finished: () => void): void => this.#verify(key, place, user, password, finished)
     const refuse = (): void => this.#answer(place, 'busy')
     if (!this.#queue.add(address, verify, refuse)) refuse()

@@ -5,6 +5,7 @@
  * until something changes. Leaves to others: what a user may (access), what a request makes of a record (users, roles).
  */
 import type { AuthPut } from '../store/command.ts'
+import { PatternSet } from './patterns.ts'
 import type { AuthSource } from './ports.ts'
 
 /** The user that must exist before auth is enabled, and the role that may everything. */
@@ -27,6 +28,12 @@ export interface Role {
   /** Empty ones that came with its creation: etcd keeps them, and shows them. */
   readonly grant?: Permissions
   readonly revoke?: Permissions
+}
+
+/** What a role may, made ready for being asked about. */
+export interface Rules {
+  readonly read: PatternSet
+  readonly write: PatternSet
 }
 
 /** A user. */
@@ -72,6 +79,7 @@ export class AuthRecords {
   #index = 0
   readonly #users = new Map<string, User | undefined>()
   readonly #roles = new Map<string, Role | undefined>()
+  readonly #rules = new Map<string, Rules | undefined>()
 
   /** @param source What counts now; it may be another one after a snapshot was installed. */
   constructor(source: () => AuthSource) {
@@ -94,6 +102,11 @@ export class AuthRecords {
 
   role(name: string): Role | undefined {
     return name === ROOT ? ROOT_ROLE : this.#read(this.#roles, 'roles', name, readRole)
+  }
+
+  /** What a role that is not built in may. */
+  rules(name: string): Rules | undefined {
+    return this.#read(this.#rules, 'roles', name, readRules)
   }
 
   /** Sorted. */
@@ -120,6 +133,7 @@ export class AuthRecords {
     if (source.index !== this.#index) {
       this.#users.clear()
       this.#roles.clear()
+      this.#rules.clear()
       this.#index = source.index
     }
     const known = seen.get(name)
@@ -141,4 +155,9 @@ function readUser(text: string): User {
 
 function readRole(text: string): Role {
   return JSON.parse(text) as Role
+}
+
+function readRules(text: string): Rules {
+  const { kv } = readRole(text).permissions
+  return { read: new PatternSet(kv.read), write: new PatternSet(kv.write) }
 }

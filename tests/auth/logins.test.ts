@@ -107,6 +107,30 @@ describe('what is remembered', () => {
     expect([seen, checks]).toEqual([[{ user: 'al', hash: 'hash of al', roles: ['r'] }], []])
   })
 
+  test('is one login, however its header is spelled', () => {
+    const { auth, logins, answers, settle, find } = makeRig()
+    auth.user('ab')
+    const text = header('ab', 'ab')
+    find(text)
+    settle()
+    // The last digit before the padding has two bits that say nothing.
+    const spellings = [text.replace('Basic', 'bAsIc'), text.replace(/.==?$/, (end) => end.replace('I', 'J'))]
+    for (const spelling of ['BASIC', 'basic']) spellings.push(text.replace('Basic', spelling))
+    for (const spelling of spellings) find(spelling)
+    expect(settle()).toEqual([])
+    expect([answers, logins.rememberedCount]).toEqual([Array(5).fill('ab'), 1])
+  })
+
+  test('tells a colon in the password from the one behind the name', () => {
+    const { auth, answers, settle, find } = makeRig()
+    auth.user('a', [], 'hash of b:c')
+    find(header('a', 'b:c'))
+    settle()
+    find(`Basic ${Buffer.from('a:b:d').toString('base64')}`)
+    expect(settle()).toEqual(['hash of b:c'])
+    expect(answers).toEqual(['a', 'wrong'])
+  })
+
   test('is bounded: the oldest is forgotten', () => {
     const { auth, logins, settle, find } = makeRig({ rememberedMax: 2 })
     for (const name of ['a', 'b', 'c']) {
