@@ -43,6 +43,19 @@ beforeEach(async () => {
 
 afterEach(() => http.close())
 
+test('who asks for a lock is judged when the whole request is there', async () => {
+  put(putRole({ role: 'al', permissions: { kv: { read: ['/*'], write: ['/*'] } } }))
+  expect((await ask('GET', '/v2/keys/none', [basic('al')])).status).toBe(404)
+  const connection = await http.connect()
+  const text = requestText('POST', '/mod/v2/lock/k', 'ttl=10', [basic('al')])
+  connection.send(text.slice(0, -2))
+  await ask('GET', '/version')
+  put(putRole({ role: 'al', permissions: { kv: { read: ['/*'], write: [] } } }))
+  connection.send(text.slice(-2))
+  expect(parseAnswer(await connection.answer()).status).toBe(401)
+  expect(http.member.store.tree.find('/_etcd/mod/lock/k')).toBeUndefined()
+})
+
 describe('a watch', () => {
   test('is judged when it begins', async () => {
     expect((await ask('GET', '/v2/keys/al?wait=true')).status).toBe(401)

@@ -72,13 +72,17 @@ describe('a throw', () => {
     await connection.untilClosed()
   })
 
-  test('leaves no place behind', async () => {
+  test.each([
+    ['answer', 'PUT', '/v2/keys/a', 'value=1'],
+    ['write', 'PUT', '/v2/keys/a', 'value=1'],
+    ['quorum', 'GET', '/v2/keys/a?quorum=true', undefined],
+  ] as const)('in %s behind %s leaves no place behind', async (breaks, method, target, form) => {
     await http.close()
     http = await startHttp({ log, limits: { inFlightMax: 1 } }, member)
-    member.breaks = 'answer'
-    for (let n = 0; n < 3; n += 1) expect((await http.ask('PUT', '/v2/keys/a', 'value=1')).status).toBe(500)
+    member.breaks = breaks
+    for (let n = 0; n < 3; n += 1) expect((await http.ask(method, target, form)).status).toBe(500)
     member.breaks = 'nowhere'
-    expect((await http.ask('PUT', '/v2/keys/a', 'value=1')).status).toBe(200)
+    expect((await http.ask('PUT', '/v2/keys/b', 'value=1')).status).toBe(201)
   })
 })
 

@@ -16,7 +16,7 @@ import { failRequest, guarded } from '../failures.ts'
 import type { Guard, Verdict } from '../guard.ts'
 import type { HttpLimits } from '../limits.ts'
 import { bodyType } from '../media-type.ts'
-import type { MemberPort, WriteAnswer } from '../ports.ts'
+import type { MemberPort, Refusal, WriteAnswer } from '../ports.ts'
 import { send, sendNotAllowed } from '../send.ts'
 import { BodyBudget, type BodyFault, discardBody, readBody } from './body.ts'
 import { renderEvent, renderNode } from './json.ts'
@@ -257,7 +257,7 @@ export class KeysRoutes {
 
   #readWithQuorum(response: ServerResponse, cors: HeaderPairs, request: ReadRequest, startMs: number): void {
     if (!this.#admit(response, 'QGET', cors)) return
-    this.#member.quorumRead((refusal) => {
+    const done = (refusal: Refusal | undefined): void => {
       this.#inFlight -= 1
       try {
         if (refusal === undefined) {
@@ -269,12 +269,18 @@ export class KeysRoutes {
       } catch (error) {
         failRequest(response, error)
       }
-    })
+    }
+    try {
+      this.#member.quorumRead(done)
+    } catch (error) {
+      this.#inFlight -= 1
+      throw error
+    }
   }
 
   #write(response: ServerResponse, cors: HeaderPairs, request: WriteRequest, method: string, startMs: number): void {
     if (!this.#admit(response, method, cors)) return
-    this.#member.write(request.command, (answer) => {
+    const done = (answer: WriteAnswer): void => {
       this.#inFlight -= 1
       if (this.#ending) response.shouldKeepAlive = false
       try {
@@ -284,7 +290,14 @@ export class KeysRoutes {
       }
       if (response.statusCode < 400) this.#meter.succeeded(method, performance.now() - startMs)
       else this.#meter.failed(method, response.statusCode)
-    })
+    }
+    try {
+      this.#member.write(request.command, done)
+    } catch (error) {
+      // Not taken, so nobody will answer it: its place is free. What `done` meets does not come here.
+      this.#inFlight -= 1
+      throw error
+    }
   }
 
   #answer(response: ServerResponse, cors: HeaderPairs, request: WriteRequest, answer: WriteAnswer): void {

@@ -10,11 +10,10 @@ import type { Node } from '../../store/node.ts'
 import type { Failure } from '../../store/outcome.ts'
 import type { WatchAnswer } from '../../store/watch.ts'
 import type { MemberPort, Refusal, WriteAnswer } from '../ports.ts'
+import { firstPlace, numberOf, standing } from './queue.ts'
 
 /** Where locks live: hidden, as all of etcd's own. */
 export const LOCKS = '/_etcd/mod/lock'
-/** How long the name of an in-order key is. */
-const NAME_LENGTH = 20
 /** What a place holds when its client named no value. */
 const NO_VALUE = '-'
 /** Between two signs of life of a place that waits, at least: each is a write. Milliseconds. */
@@ -90,21 +89,21 @@ export class Locks {
 
   /** The number or the value of the place that holds the lock; empty when nobody does. */
   async holder(directory: string, field: 'index' | 'value'): Promise<LockAnswer> {
-    const places = await this.#places(directory)
-    if ('kind' in places) return places
-    const [first] = places
+    const queue = await this.#queue(directory)
+    if ('kind' in queue) return queue
+    const first = firstPlace(queue, () => true)
     if (first === undefined) return { kind: 'done', text: '' }
-    return { kind: 'done', text: field === 'index' ? numberOf(first) : (first.value ?? '') }
+    return { kind: 'done', text: field === 'index' ? numberOf(first.key) : (first.value ?? '') }
   }
 
   async #acquire(request: AcquireRequest): Promise<LockAnswer> {
     const { directory, value } = request
     if (value !== '') {
-      const places = await this.#places(directory)
-      if ('kind' in places) {
-        if (places.kind !== 'failed' || 'condition' in places.answer) return places
+      const queue = await this.#queue(directory)
+      if ('kind' in queue) {
+        if (queue.kind !== 'failed' || 'condition' in queue.answer) return queue
       } else {
-        const mine = places.find((place) => place.value === value)
+        const mine = firstPlace(queue, (place) => place.value === value)
         if (mine !== undefined) return this.#join(request, mine.key)
       }
     }
@@ -137,7 +136,7 @@ export class Locks {
       const refreshed = await this.#refresh(key, ttlSeconds)
       if (!refreshed.ok) return { kind: 'failed', answer: refreshed }
     }
-    return { kind: 'done', text: `${Number(key.slice(-NAME_LENGTH))}` }
+    return { kind: 'done', text: numberOf(key) }
   }
 
   /** Refreshes a place twice in its TTL, one refresh at a time. Returns how to stop that. */
@@ -161,13 +160,11 @@ export class Locks {
 
   async #wait(directory: string, key: string, stop: AbortSignal): Promise<Waited> {
     for (;;) {
-      const places = placesIn(this.#member.store.tree.find(directory))
-      const at = places.findIndex((place) => place.key === key)
-      if (at === 0) return { kind: 'acquired' }
-      const before = places[at - 1]
-      if (before === undefined) return { kind: 'lost', why: 'the place in the queue expired or was released' }
+      const place = standing(this.#member.store.tree.find(directory), key)
+      if (place === 'first') return { kind: 'acquired' }
+      if (place === 'gone') return { kind: 'lost', why: 'the place in the queue expired or was released' }
       if (stop.aborted) return ENDED
-      const ended = await this.#nextChange([before.key, key], stop)
+      const ended = await this.#nextChange([place.behind, key], stop)
       if (ended !== undefined) return ended
     }
   }
@@ -206,25 +203,23 @@ export class Locks {
 
   /** The place of a number, or the one that holds a value; both as they are after all that was acknowledged. */
   async #find(directory: string, index: string, value: string): Promise<Node | LockAnswer> {
-    const places = await this.#places(directory)
-    if ('kind' in places) return places
-    const place =
-      index === ''
-        ? places.find((each) => each.value === value)
-        : places.find((each) => numberOf(each) === index.replace(/^0+(?=\d)/, ''))
+    const queue = await this.#queue(directory)
+    if ('kind' in queue) return queue
+    const number = index.replace(/^0+(?=\d)/, '')
+    const place = firstPlace(queue, (each) => (index === '' ? each.value === value : numberOf(each.key) === number))
     if (place !== undefined) return place
     const key = index === '' ? directory : `${directory}/${index}`
     return { kind: 'failed', answer: this.#failure(ErrorCode.keyNotFound, key) }
   }
 
-  /** The queue, its first place first. */
-  async #places(directory: string): Promise<readonly Node[] | Exclude<LockAnswer, { readonly kind: 'done' }>> {
+  /** The directory of a lock. */
+  async #queue(directory: string): Promise<Node | Exclude<LockAnswer, { readonly kind: 'done' }>> {
     const refusal = await new Promise<Refusal | undefined>((done) => this.#member.quorumRead(done))
     if (refusal !== undefined) return { kind: 'failed', answer: refusal }
     const found = this.#member.store.tree.get(directory)
     if ('ok' in found) return { kind: 'failed', answer: found }
     if (!found.dir) return { kind: 'failed', answer: this.#failure(ErrorCode.notDirectory, directory) }
-    return placesIn(found)
+    return found
   }
 
   #failure(code: Failure['code'], cause: string): Failure {
@@ -252,20 +247,4 @@ export class Locks {
 
 function answerOf(answer: WriteAnswer): LockAnswer {
   return answer.ok ? { kind: 'done', text: '' } : { kind: 'failed', answer }
-}
-
-/**
- * The places of a queue in their order; whatever else is in its directory does not count. All are looked at for each arrival and
- * each wake, so a queue of thousands on one lock is dear.
- */
-function placesIn(directory: Node | undefined): readonly Node[] {
-  const places: Node[] = []
-  for (const [name, node] of directory?.children ?? []) {
-    if (!node.dir && name.length === NAME_LENGTH && /^\d+$/.test(name)) places.push(node)
-  }
-  return places.sort((a, b) => (a.key < b.key ? -1 : 1))
-}
-
-function numberOf(place: Node): string {
-  return `${Number(place.key.slice(-NAME_LENGTH))}`
 }

@@ -125,30 +125,31 @@ function module(
       sendOverloaded(response, member, pairs, limit)
       return
     }
-    const go = (): void => {
-      readForm(response, target.query, budget, (form) => {
-        const client = new AbortController()
-        response.on('close', () => client.abort())
-        const answer = serve({ directory, form, gone: AbortSignal.any([client.signal, closing]) })
-        if ('code' in answer) sendError(response, member, pairs, answer.code, answer.cause, 0)
-        else {
-          const told = guarded(response, (done: LockAnswer) => sendAnswer(response, member, pairs, done))
-          answer.then(told).catch((error: unknown) => failRequest(response, error))
-        }
+    const go = (form: URLSearchParams): void => {
+      const client = new AbortController()
+      response.on('close', () => client.abort())
+      const answer = serve({ directory, form, gone: AbortSignal.any([client.signal, closing]) })
+      if ('code' in answer) sendError(response, member, pairs, answer.code, answer.cause, 0)
+      else {
+        const told = guarded(response, (done: LockAnswer) => sendAnswer(response, member, pairs, done))
+        answer.then(told).catch((error: unknown) => failRequest(response, error))
+      }
+    }
+    // Who may is asked when the form is there: it may come slowly, and rights may be lost meanwhile.
+    readForm(response, target.query, budget, (form) => {
+      if (!guard.enabled) {
+        go(form)
+        return
+      }
+      // A lock is keys like others: whoever may not write them may not take it.
+      const question = { key: directory, write: request.method !== 'GET', recursive: false }
+      const judged = guarded(response, (verdict: Verdict) => {
+        if (verdict === 'granted') go(form)
+        else if (verdict === 'busy') sendOverloaded(response, member, pairs, 'passwordsWaitingMax')
+        else sendError(response, member, pairs, ErrorCode.unauthorized, 'Insufficient credentials', 0)
       })
-    }
-    if (!guard.enabled) {
-      go()
-      return
-    }
-    // A lock is keys like others: whoever may not write them may not take it.
-    const question = { key: directory, write: request.method !== 'GET', recursive: false }
-    const judged = guarded(response, (verdict: Verdict) => {
-      if (verdict === 'granted') go()
-      else if (verdict === 'busy') sendOverloaded(response, member, pairs, 'passwordsWaitingMax')
-      else sendError(response, member, pairs, ErrorCode.unauthorized, 'Insufficient credentials', 0)
+      guard.judgeKey(request.raw, question, judged)
     })
-    guard.judgeKey(request.raw, question, judged)
   })
 }
 
