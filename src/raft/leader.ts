@@ -5,7 +5,7 @@
  */
 import assert from 'node:assert'
 import { entryBytes } from './log.ts'
-import { isMember, isVoter, majority, majorityIndex } from './membership.ts'
+import { applyChange, isMember, isVoter, majority, majorityIndex } from './membership.ts'
 import type { AppendReply, HeartbeatReply } from './message.ts'
 import type { Progress } from './progress.ts'
 import { beginRound, finishRoundIfProved } from './reads.ts'
@@ -13,7 +13,7 @@ import { sendAppends, sendHeartbeats, sendReadRound, sendTimeoutNow } from './re
 import { appendProposal, becomeFollower, syncFollowers } from './roles.ts'
 import type { RaftState } from './state.ts'
 import { hasCommittedInTerm } from './state.ts'
-import type { Index, MemberId, Proposal } from './types.ts'
+import type { Index, MemberId, MembershipChange, Proposal } from './types.ts'
 import { EntryKind } from './types.ts'
 
 /**
@@ -32,13 +32,7 @@ export function tickLeader(state: RaftState): void {
   tellCommit(state)
   state.heartbeatElapsed += 1
   state.electionElapsed += 1
-  if (state.transferTarget !== undefined) {
-    state.transferElapsed += 1
-    if (state.transferElapsed >= config.electionTicks) {
-      if (isVoter(state.membership, state.id)) state.transferTarget = undefined
-      else handOverAsLearner(state)
-    }
-  }
+  tickTransfer(state)
   if (state.electionElapsed >= config.electionTicks) {
     state.electionElapsed = 0
     if (!hasQuorum(state)) {
@@ -50,6 +44,16 @@ export function tickLeader(state: RaftState): void {
     state.heartbeatElapsed = 0
     state.heartbeatDue = true
   }
+}
+
+/** A hand-over is given up after an election timeout; by a leader that does not vote it is begun anew. */
+function tickTransfer(state: RaftState): void {
+  if (state.transferTarget !== undefined) {
+    state.transferElapsed += 1
+    if (state.transferElapsed < state.config.electionTicks) return
+  }
+  if (isVoter(state.membership, state.id)) state.transferTarget = undefined
+  else handOverAsLearner(state)
 }
 
 /** Has every follower told of the commit index at the end of this turn. */
@@ -147,7 +151,9 @@ function advanceCommit(state: RaftState): void {
   if (index <= before || log.termAt(index) !== state.term) return
   log.commitTo(index)
   hurryOrigins(state, before, index)
-  if (state.membershipIndex > before && state.membershipIndex <= index) tellOfMembership(state)
+  // A membership change was committed, or what may hold one, of before this leader took office. Followers hear of it in the batch
+  // that applies it: the change may be that one of them is sent nothing any more.
+  if (state.membershipIndex > before && state.membershipIndex <= index) tellCommit(state)
   state.uncommittedBytes -= log.bytesBetween(before, index)
 }
 
@@ -164,8 +170,19 @@ export function beginTransfer(state: RaftState, to: MemberId): boolean {
   return true
 }
 
-/** A membership change was applied, and `state.membership` is the new one. */
-export function onMembershipApplied(state: RaftState): void {
+/** A membership change is applied, on whoever it is. */
+export function changeMembership(state: RaftState, change: MembershipChange): void {
+  const before = state.membership
+  state.membership = applyChange(before, change)
+  if (state.membership === before) return
+  const votes = isVoter(state.membership, state.id)
+  if (change.id === state.id) state.isLeaving = change.kind === 'demote'
+  if (state.role === 'leader') onMembershipApplied(state)
+  else if (state.role !== 'follower' && !votes) stepDown(state)
+}
+
+/** `state.membership` is a new one. */
+function onMembershipApplied(state: RaftState): void {
   if (!isMember(state.membership, state.id)) {
     sendTimeoutNow(state, heirOf(state))
     stepDown(state)
@@ -218,14 +235,6 @@ export function onSnapshotReport(state: RaftState, id: MemberId, ok: boolean): v
   follower.becomeProbe()
   // The acknowledgement is on its way. If it is lost, the next heartbeat's answer lets a probe go.
   follower.probeSent = true
-}
-
-/**
- * A membership change was committed, or what was in the log when this leader took office, which may hold one. Followers hear
- * of it in the batch that applies it: the change may be that one of them is sent nothing any more.
- */
-function tellOfMembership(state: RaftState): void {
-  if (state.log.kindAt(state.membershipIndex) === EntryKind.membership) tellCommit(state)
 }
 
 /** Clients of followers wait for their member to apply what was just committed: those are told at once. */

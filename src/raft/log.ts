@@ -195,11 +195,6 @@ export class RaftLog {
     return entry.origin
   }
 
-  /** What the entry at `index` holds; undefined when it is compacted or not there yet. */
-  kindAt(index: Index): EntryKind | undefined {
-    return this.#at(index)?.kind
-  }
-
   /** Raises the commit index. Never lowers it. */
   commitTo(index: Index): void {
     assert(index <= this.lastIndex, 'only entries that are here can be committed')

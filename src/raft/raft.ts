@@ -34,11 +34,11 @@ import {
   acknowledgeOwn,
   appendProposals,
   beginTransfer,
+  changeMembership,
   heldIndex,
   loseFollower,
   onAppendReply,
   onHeartbeatReply,
-  onMembershipApplied,
   onSnapshotReport,
   probeFollower,
   sendTurn,
@@ -46,7 +46,6 @@ import {
   tellCommit,
   tickLeader,
 } from './leader.ts'
-import { applyChange, isVoter } from './membership.ts'
 import type { Message } from './message.ts'
 import { addRead, askLeader, onReadIndex, onReadIndexReply, tickReads } from './reads.ts'
 import type { Ready } from './ready.ts'
@@ -204,14 +203,14 @@ export class Raft {
    */
   applyMembership(change: MembershipChange): Membership {
     const state = this.#state
-    const before = state.membership
-    state.membership = applyChange(before, change)
-    if (state.membership !== before) {
-      if (state.role === 'leader') onMembershipApplied(state)
-      else if (state.role !== 'follower' && !isVoter(state.membership, state.id)) stepDown(state)
-    }
+    changeMembership(state, change)
     checkInvariants(state)
     return state.membership
+  }
+
+  /** What a snapshot brought says that this member was demoted. */
+  leave(): void {
+    this.#state.isLeaving = true
   }
 
   /** Forgets entries up to `index`, which was applied; no effect when they are forgotten already. Returns where the log starts now. */

@@ -105,12 +105,14 @@ export function syncFollowers(state: RaftState): void {
 
 /**
  * Draws how long to wait before standing, from [n, 2n) election timeouts (Raft paper, 5.2), and starts the wait.
- * Draws from a short range while the leader's process is known to be gone.
+ * Draws from a short range while the leader's process is known to be gone. One that was demoted waits for longer: those that vote
+ * go first, if they can.
  */
 function drawElectionTimeout(state: RaftState): void {
   const ticks = state.goneTicksLeft > 0 ? state.config.goneTicksMax : state.config.electionTicks
   state.electionElapsed = 0
   state.electionTimeout = ticks + drawTicks(state.config, ticks)
+  if (state.isLeaving) state.electionTimeout += 2 * state.config.electionTicks
 }
 
 /** Drops all waiting reads: whoever could prove leadership for them has changed. */

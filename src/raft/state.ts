@@ -7,7 +7,7 @@
 import assert from 'node:assert'
 import type { RaftConfig } from './config.ts'
 import { RaftLog } from './log.ts'
-import { isVoter } from './membership.ts'
+import { isMember, isVoter } from './membership.ts'
 import type { Message } from './message.ts'
 import type { Progress, ProgressState } from './progress.ts'
 import type { ReadReady, RoleView } from './ready.ts'
@@ -26,6 +26,8 @@ export interface Restored {
   readonly entries: readonly Entry[]
   /** Up to here the replica has applied. */
   readonly appliedIndex: Index
+  /** Whether this member was demoted as far as it has applied, and is no voter on its way. Default false. */
+  readonly isLeaving?: boolean
 }
 
 /** A follower that asks from which index on its reads are linearizable. */
@@ -69,6 +71,8 @@ export interface RaftState {
   leader: MemberId | undefined
   /** As applied, not as appended. */
   membership: Membership
+  /** This member was demoted, for good: see `isPromotable`. */
+  isLeaving: boolean
 
   /** Ticks: on a leader since it last checked its quorum, on others since they last heard from a leader or gave a vote. */
   electionElapsed: number
@@ -160,6 +164,8 @@ export interface FollowerStatus {
   readonly matchIndex: Index
   readonly nextIndex: Index
   readonly recentActive: boolean
+  /** It has answered a heartbeat since the latest one was sent. */
+  readonly answers: boolean
   readonly paused: boolean
 }
 
@@ -182,6 +188,7 @@ export function createState(config: RaftConfig, restored: Restored): RaftState {
     role: 'follower',
     leader: undefined,
     membership: snapshot.membership,
+    isLeaving: restored.isLeaving ?? false,
     electionElapsed: 0,
     electionTimeout: config.electionTicks + drawTicks(config, config.electionTicks),
     goneTicksLeft: 0,
@@ -246,9 +253,14 @@ export function followClock(state: RaftState, stampMs: number): void {
   state.clockTerm = state.term
 }
 
-/** Whether this member may stand: it votes, and knows who else does. */
+/**
+ * Whether this member may stand: it knows who votes, and votes itself or was demoted. One that was demoted does not count itself,
+ * but others may not know yet that the change is committed, and may need its vote, which a longer log would refuse: then it has to
+ * lead once more to tell them (thesis, 4.2.2). One that learns how to follow never stands.
+ */
 export function isPromotable(state: RaftState): boolean {
-  return isVoter(state.membership, state.id) && state.snapshot === undefined
+  const { membership, id, snapshot, isLeaving } = state
+  return snapshot === undefined && (isVoter(membership, id) || (isLeaving && isMember(membership, id)))
 }
 
 /** Whether a leader is known to have been alive within the election timeout (thesis, 4.2.3 and 9.6). */
@@ -304,6 +316,7 @@ export function statusOf(state: RaftState): RaftStatus {
       matchIndex: follower.matchIndex,
       nextIndex: follower.nextIndex,
       recentActive: follower.recentActive,
+      answers: !follower.mayRepeat,
       paused: follower.isPaused,
     })),
   }

@@ -229,8 +229,8 @@ export class World {
   }
 
   #change(id: MemberId, member: Member, how: number): void {
-    const kind = (['addLearner', 'addVoter', 'remove'] as const)[how % 3] ?? 'remove'
-    const target = this.#ids[Math.floor(how / 3) % this.#ids.length] as MemberId
+    const kind = (['addLearner', 'addVoter', 'demote', 'remove'] as const)[how % 4] ?? 'remove'
+    const target = this.#ids[Math.floor(how / 4) % this.#ids.length] as MemberId
     const change: MembershipChange = { kind, id: target }
     this.#seq += 1
     member.core.propose([{ ...proposalOf(id, this.#seq), kind: EntryKind.membership, data: encodeChange(change) }])
