@@ -8,7 +8,7 @@
  */
 import assert from 'node:assert'
 import { ByteReader, ByteWriter } from './bytes.ts'
-import { AUTH_PUTS_MAX, type AuthPut, type Command, type PrevIndex, type Ttl } from './command.ts'
+import { ADVANCED_INDEX_MAX, AUTH_PUTS_MAX, type AuthPut, type Command, type PrevIndex, type Ttl } from './command.ts'
 import { StoreError } from './store-error.ts'
 
 const VERSION = 1
@@ -25,6 +25,7 @@ const Code = {
   putMember: 8,
   removeMember: 9,
   auth: 10,
+  advanceIndex: 11,
 } as const satisfies Record<Command['kind'], number>
 
 const FLAG_1 = 1
@@ -89,6 +90,11 @@ export function encodeCommand(command: Command): Uint8Array {
         writer.string(key)
         if (value !== undefined) writer.string(value)
       }
+      break
+    case 'advanceIndex':
+      assert(Number.isSafeInteger(command.to) && command.to >= 0, 'an index is a whole number')
+      assert(command.to <= ADVANCED_INDEX_MAX, 'an advanced index leaves room for steps')
+      writer.f64(command.to)
       break
   }
   return writer.finish()
@@ -180,6 +186,8 @@ function read(reader: ByteReader, code: number): Command | undefined {
       }
       return { kind: 'auth', prevAuthIndex, puts }
     }
+    case Code.advanceIndex:
+      return { kind: 'advanceIndex', to: reader.f64() }
     default:
       return undefined
   }

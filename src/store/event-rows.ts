@@ -19,6 +19,9 @@ const VERSION = 1
 /** A turn with more events than this many bytes gets several rows, so that readers decode them in bounded pieces. */
 const ROW_BYTES_MAX = 1024 * 1024
 
+/** Rows deleted at once: the history may begin anew, and deleting all of it in one batch would stall the loop. */
+const ROWS_TRIMMED_MAX = 5000
+
 /** Numbers on disk. Never reuse one. */
 const ACTIONS = ['set', 'create', 'update', 'compareAndSwap', 'delete', 'compareAndDelete', 'expire'] as const
 
@@ -182,13 +185,14 @@ export class EventRowWindow {
   }
 
   /**
-   * Adds the deletion of every row that holds nothing after `clearedTo`, and of the oldest rows past the bound in bytes.
+   * Adds the deletion of rows that hold nothing after `clearedTo`, and of the oldest rows past the bound in bytes; at most
+   * `ROWS_TRIMMED_MAX`, the rest goes with the next calls.
    *
    * @returns The index up to which events are gone now, `clearedTo` or more.
    */
   trim(generation: number, clearedTo: number, rows: Row[]): number {
     let cleared = clearedTo
-    while (this.#lasts.length > 0) {
+    for (let trimmed = 0; this.#lasts.length > 0 && trimmed < ROWS_TRIMMED_MAX; trimmed += 1) {
       const last = this.#lasts.first()
       const tooMuch = this.#bytes > this.#bytesMax && this.#lasts.length > 1
       if (last > cleared && !tooMuch) break

@@ -115,6 +115,12 @@ export class Keyspace {
     return this.#storeIndex
   }
 
+  /** Takes the store index to a later one, without a change. */
+  advanceTo(index: number): void {
+    assert(Number.isSafeInteger(index) && index >= this.#storeIndex, 'the store index never goes back')
+    this.#storeIndex = index
+  }
+
   /**
    * Hangs a node where the last walk ended, over the node that is there, if any; makes the directories that are missing
    * on the way, permanent and with `index` (API page, 3).

@@ -10,7 +10,7 @@ import assert from 'node:assert'
 import { ErrorCode, type StoreStatsJson } from '../api.ts'
 import { AuthTable, putAuth } from './auth-table.ts'
 import { ByteWriter } from './bytes.ts'
-import type { AuthCommand, Command, PutMemberCommand } from './command.ts'
+import type { AdvanceIndexCommand, AuthCommand, Command, PutMemberCommand } from './command.ts'
 import { compareAndDelete, compareAndSwap } from './comparisons.ts'
 import { countOutcome, statsJson } from './counters.ts'
 import { digestSteps, digestTree } from './digest.ts'
@@ -22,6 +22,7 @@ import { MemberList, putMember, removeMember } from './members.ts'
 import { type Node, viewNode } from './node.ts'
 import { HISTORY_LIMITS_DEFAULT, type StoreOptions } from './options.ts'
 import type { Outcome } from './outcome.ts'
+import { ROOT } from './path.ts'
 import { expire, remove } from './removals.ts'
 import {
   type Counters,
@@ -272,6 +273,8 @@ export class StateMachine {
         return this.#noted(removeMember(this.#tree, command))
       case 'auth':
         return this.#authChanged(command)
+      case 'advanceIndex':
+        return this.#advanced(command)
     }
   }
 
@@ -294,6 +297,17 @@ export class StateMachine {
     const node = this.#tree.find('0/auth')
     assert(node !== undefined, 'every auth command leaves the subtree behind')
     return { ok: true, event: makeEvent(this.storeIndex, 'set', viewNode(node, this.#clockMs), undefined, false, true) }
+  }
+
+  /** The index was set, and what happened before is nobody's past. Whoever waits for what comes next goes on waiting. */
+  #advanced({ to }: AdvanceIndexCommand): Outcome {
+    const from = this.storeIndex
+    this.#tree.advanceTo(Math.max(from, to))
+    this.#history.clear(this.storeIndex)
+    this.watchers.passOver(from)
+    const root = this.#tree.find(ROOT)
+    assert(root !== undefined, 'there is always a root')
+    return { ok: true, event: makeEvent(this.storeIndex, 'set', viewNode(root, this.#clockMs), undefined, false, true) }
   }
 
   #expired(event: Event, node: Node): void {

@@ -20,7 +20,7 @@ import { CatchUp, type CatchUpHub } from './watch-catchup.ts'
 export type WatchEnd =
   /** Its sink took nothing though it was asked (`ready`). */
   | 'overflow'
-  /** It was catching up, and the events it still needed left the window. */
+  /** It was catching up and the events it still needed left the window, or its index was passed over. */
   | 'cleared'
   /** The disk could not be read for it. */
   | 'failed'
@@ -182,6 +182,18 @@ export class WatchHub {
       watcher.nextIndex = Math.max(watcher.nextIndex, fromIndex)
       this.#unhang(watcher)
       this.#catchUp.start(watcher)
+    }
+  }
+
+  /**
+   * The store index went on from `fromIndex` without events, and history begins anew. Whoever waits for an index that was
+   * passed over counts as another cluster did, and ends with 'cleared'; who looks back finds out by itself.
+   */
+  passOver(fromIndex: number): void {
+    const { storeIndex } = this.#source
+    for (const watcher of this.#all) {
+      const { point, nextIndex } = watcher
+      if (point !== undefined && nextIndex > fromIndex + 1 && nextIndex <= storeIndex) this.#end(watcher, 'cleared')
     }
   }
 

@@ -27,6 +27,9 @@ const TTL_KEYS = ['/t1', '/t2', '/d/t3', '/e/t4']
 const DIRS = ['/d', '/d/s', '/e', '/q']
 /** Wall time of the world's beginning, for `expiration`: any time after 2000 does. */
 const EXPIRATION_FROM_MS = Date.UTC(2026, 0, 1)
+/** How often, and how far at most, the store index is advanced. */
+const ADVANCES = 0.004
+const ADVANCED_BY_MAX = 1000
 /** A client gives up waiting: a member that was paused answers never or late. */
 const PATIENCE_MS = 4000
 
@@ -118,6 +121,7 @@ export class SimClient implements Connected {
     const random = this.#random
     const path = random.pick(KEYS)
     const value = this.#nextValue()
+    if (random.chance(ADVANCES)) return { kind: 'advanceIndex', to: this.#index + random.below(ADVANCED_BY_MAX) }
     switch (random.below(13)) {
       case 0:
         return { kind: 'create', path, value, dir: false, ttl: undefined, inOrder: false }

@@ -1,7 +1,7 @@
 /** Commands as bytes. */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import type { Command } from '../../src/store/command.ts'
+import { ADVANCED_INDEX_MAX, type Command } from '../../src/store/command.ts'
 import { decodeCommand, encodeCommand } from '../../src/store/command-codec.ts'
 
 const path = fc.string({ unit: 'grapheme', maxLength: 12 }).map((text) => `/${text}`)
@@ -33,6 +33,7 @@ const anyCommand = fc.oneof(
     prevAuthIndex: fc.maxSafeNat(),
     puts: fc.array(fc.record({ key: value, value: fc.option(value, { nil: undefined }) }), { maxLength: 8 }),
   }),
+  fc.record({ kind: kind('advanceIndex'), to: fc.nat({ max: ADVANCED_INDEX_MAX }) }),
 )
 
 test('a command is what it was after encoding and decoding', () => {
@@ -62,6 +63,12 @@ test('a value of megabytes is encoded and decoded', () => {
     refresh: false,
   }
   expect(decodeCommand(encodeCommand(command))).toEqual(command)
+})
+
+test('an index that leaves no room for steps, or is none, is never proposed', () => {
+  for (const to of [ADVANCED_INDEX_MAX + 1, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY]) {
+    expect(() => encodeCommand({ kind: 'advanceIndex', to })).toThrow('index')
+  }
 })
 
 const known = encodeCommand({ kind: 'expire', term: 7 })

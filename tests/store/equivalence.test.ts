@@ -20,11 +20,13 @@ type DiskStep =
   | Step
   | { readonly kind: 'drain'; readonly sync: boolean }
   | { readonly kind: 'member'; readonly id: string }
+  | { readonly kind: 'advance'; readonly to: number }
 
 const diskStep: fc.Arbitrary<DiskStep> = fc.oneof(
   { weight: 8, arbitrary: anyStep.map((step): DiskStep => step) },
   { weight: 2, arbitrary: fc.boolean().map((sync): DiskStep => ({ kind: 'drain', sync })) },
   { weight: 1, arbitrary: fc.constantFrom('a', 'b').map((id): DiskStep => ({ kind: 'member', id })) },
+  { weight: 1, arbitrary: fc.nat({ max: 60 }).map((to): DiskStep => ({ kind: 'advance', to })) },
 )
 
 /** The command of a step, as the log would hold it. */
@@ -36,6 +38,8 @@ function commandOf(step: DiskStep): Command | undefined {
       return { kind: 'expire', term: 1 }
     case 'member':
       return { kind: 'putMember', id: step.id, peerUrls: ['http://p'], name: step.id, clientUrls: undefined }
+    case 'advance':
+      return { kind: 'advanceIndex', to: step.to }
     default:
       return undefined
   }

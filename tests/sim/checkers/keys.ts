@@ -22,8 +22,8 @@ export class KeysChecker implements Checker {
   readonly #versions = new Map<string, Version[]>()
 
   applied({ entry, command, outcome, events, first }: Applied): void {
-    // The list of members is bookkeeping of the cluster: its notes make no event, and name nothing that was there before.
-    if (!first || command?.kind === 'putMember') return
+    // Bookkeeping of the cluster, as the list of members and the index are: it makes no event, and names nothing that was there.
+    if (!first || command?.kind === 'putMember' || command?.kind === 'advanceIndex') return
     if (command !== undefined && 'prevValue' in command && outcome !== undefined)
       this.#checkComparison(command, outcome)
     for (const event of events) this.#change(event, entry.index)

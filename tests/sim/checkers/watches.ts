@@ -38,6 +38,8 @@ export class WatchesChecker implements Checker {
   readonly #events: Happened[] = []
   readonly #files = new Set<string>()
   #delivered = 0
+  /** History up to this index was given up on purpose. */
+  #begunAfter = 0
 
   constructor(limits: HistoryLimits) {
     this.#limits = limits
@@ -48,8 +50,9 @@ export class WatchesChecker implements Checker {
     return this.#delivered
   }
 
-  applied({ events, first }: Applied): void {
+  applied({ command, outcome, events, first }: Applied): void {
     if (!first) return
+    if (command?.kind === 'advanceIndex' && outcome?.ok === true) this.#begunAfter = outcome.event.index
     for (const event of events) this.#events.push({ event, removed: this.#track(event) })
   }
 
@@ -66,6 +69,7 @@ export class WatchesChecker implements Checker {
 
   /** A member refused to look back to `since`. */
   checkCleared(name: string, since: number): void {
+    if (since <= this.#begunAfter) return
     const { eventsMax, eventsBytesMax } = this.#limits
     const wanted = this.#events.length - this.#firstAt(since)
     // How many fit the bound in bytes depends on how the turns grouped them, but so many always do.
