@@ -147,7 +147,9 @@ export class Metrics {
   readonly syncs = new SyncMeter()
   readonly #registry = new Registry()
 
-  constructor() {
+  /** @param of Whether the process itself is measured, too. That never ends, so a process does it once. */
+  constructor({ ofProcess = true }: { readonly ofProcess?: boolean } = {}) {
+    if (!ofProcess) return
     // The delay of the loop is looked at every 50 ms: at the default of 10 ms that alone is a fifth of an idle member's CPU.
     collectDefaultMetrics({ register: this.#registry, eventLoopMonitoringPrecision: 50 })
   }

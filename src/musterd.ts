@@ -41,10 +41,21 @@ export interface Member {
   readonly peerUrls: readonly string[]
   readonly memberId: string
   readonly clusterId: string
-  /** Hands leadership over, answers or ends what waits, flushes and closes. Safe to call twice. */
-  stop(): Promise<void>
+  /** Hands leadership over, answers or ends what waits, flushes and closes. Safe to call twice; the first call decides how. */
+  stop(options?: StopOptions): Promise<void>
   /** Resolves when the member has stopped: with the error that ended it, or undefined after `stop`. */
   readonly finished: Promise<Error | undefined>
+}
+
+export interface StopOptions {
+  /** Whether leadership is given away first. True by default. */
+  readonly handOver?: boolean
+}
+
+/** Where a member lives. */
+export interface MemberHome {
+  /** In a program of somebody else's, which has metrics of its process itself. */
+  readonly isEmbedded?: boolean
 }
 
 /** What a stopping member allows for the hand-over, and then for answers that are still awaited. Milliseconds. */
@@ -57,17 +68,23 @@ const DRAIN_MS_MAX = 1500
  * @throws Error with a `code` beginning `MUSTER_` and one sentence for the user: the data directory is locked or foreign, a
  * port is taken, the name is missing in the initial cluster.
  */
-export async function startMember(config: Config, log: Logger): Promise<Member> {
+export async function startMember(config: Config, log: Logger, home: MemberHome = {}): Promise<Member> {
   const disk = await Database.open(resolve(config.dataDir))
   try {
-    return await startOn(disk, config, log, await openTls(config, log))
+    return await startOn(disk, config, log, await openTls(config, log), home)
   } catch (error) {
     await disk.close()
     throw error
   }
 }
 
-async function startOn(disk: Disk, config: Config, log: Logger, tls: MemberTls): Promise<Member> {
+async function startOn(
+  disk: Disk,
+  config: Config,
+  log: Logger,
+  tls: MemberTls,
+  { isEmbedded = false }: MemberHome,
+): Promise<Member> {
   const storeOptions = storeSettings(config, disk)
   const restored = await startState(disk, config, storeOptions, log, tls.peer)
   const { clusterId, memberId: id } = restored.raft.identity
@@ -76,7 +93,7 @@ async function startOn(disk: Disk, config: Config, log: Logger, tls: MemberTls):
   const finished = new Promise<Error | undefined>((done) => {
     ended = done
   })
-  const metrics = new Metrics()
+  const metrics = new Metrics({ ofProcess: !isEmbedded })
   const driver = new Driver({
     disk: timedDisk(disk, (ms) => metrics.syncs.synced(ms)),
     storeOptions,
@@ -206,19 +223,19 @@ async function startOn(disk: Disk, config: Config, log: Logger, tls: MemberTls):
       return
     }
     log.warn({ member: id }, `${sentence}. It answers what it was asked, and stops`)
-    void takeLeave(replica, () => http.close(DRAIN_MS_MAX)).then(stopOnce, ended)
+    void takeLeave(replica, () => http.close(DRAIN_MS_MAX)).then(() => stopOnce(), ended)
   }
 
   let stopping: Promise<void> | undefined
-  const stopOnce = (): Promise<void> => {
-    stopping ??= stop()
+  const stopOnce = ({ handOver = true }: StopOptions = {}): Promise<void> => {
+    stopping ??= stop(handOver)
     return stopping
   }
-  const stop = async (): Promise<void> => {
+  const stop = async (handOver: boolean): Promise<void> => {
     publishing?.cancel()
     catchingUp.cancel()
     port.end()
-    await untilLedByAnother(replica, HAND_OVER_MS_MAX)
+    if (handOver) await untilLedByAnother(replica, HAND_OVER_MS_MAX)
     // What still waits when half of the time is over is told that the member stops, while its connection is there to hear it.
     const impatience = setTimeout(() => replica.stop(), DRAIN_MS_MAX / 2)
     await http.close(DRAIN_MS_MAX)
