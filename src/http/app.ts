@@ -25,6 +25,7 @@ import type { HttpLog, MemberPort } from './ports.ts'
 import { sendMessage, sendNotFound } from './send.ts'
 import { statsRoutes } from './stats.ts'
 import { statusRoutes } from './status.ts'
+import { storeIndexRoutes } from './store-index.ts'
 
 export interface AppOptions {
   readonly member: MemberPort
@@ -95,6 +96,7 @@ export function buildApp(options: AppOptions): FastifyInstance {
   }
   app.register(statusRoutes, { member, cors, version, slices, digestsMax })
   app.register(exportRoutes, { member, cors, guard, slices, limits })
+  app.register(storeIndexRoutes, { member, cors, guard })
   return app
 }
 
