@@ -5,13 +5,14 @@
  * They are made by the member that is asked, from what it sees; what must hold is checked when the change is applied
  * (`replica/member-entry.ts`).
  */
+import assert from 'node:assert'
 import type { MemberJson } from '../api.ts'
 import type { MemberChangeAnswer, MemberChangesPort } from '../http/ports.ts'
 import type { PeerTransport } from '../peer/transport.ts'
 import { type MemberId, memberId } from '../raft/types.ts'
 import { addedMemberId } from '../replica/bootstrap.ts'
 import type { MemberAnswer } from '../replica/member-changes.ts'
-import type { MemberRequest } from '../replica/member-entry.ts'
+import { LEARNERS_MAX, type MemberRequest } from '../replica/member-entry.ts'
 import type { Clock, Log } from '../replica/ports.ts'
 import type { Replica } from '../replica/replica.ts'
 
@@ -65,6 +66,9 @@ export class MemberChanges implements MemberChangesPort {
     if (answer.ok) return answer
     if ('condition' in answer) return this.#refuse(request.kind, `it met ${answer.condition}`)
     if (answer.refusal === 'lastVoter') return this.#refuse(request.kind, 'nobody would be left to vote')
+    if (answer.refusal === 'tooManyLearners')
+      return this.#refuse(request.kind, `${LEARNERS_MAX} members wait for their vote already`)
+    assert(answer.refusal !== 'overtaken', 'one that was overtaken is asked for anew (`replica/member-changes.ts`)')
     return { ok: false, reason: answer.refusal }
   }
 

@@ -22,7 +22,7 @@ export interface ApplierParts {
   readonly expirer: Expirer
   readonly keeper: LogKeeper
   readonly members: Pick<Members, 'apply'>
-  readonly changes: Pick<MemberChanges, 'applied'>
+  readonly changes: Pick<MemberChanges, 'applied' | 'jumped'>
   /** Term of the last entry applied before this process began. */
   readonly appliedTerm: Term
 }
@@ -53,9 +53,10 @@ export class Applier {
 
   /** A snapshot took the place of everything up to and including its index. */
   jumped(snapshot: SnapshotMeta): void {
-    const { waiters } = this.#parts
+    const { waiters, changes } = this.#parts
     this.#appliedTerm = Math.max(this.#appliedTerm, snapshot.term)
     waiters.jumped(snapshot.term)
+    changes.jumped()
     waiters.applied(snapshot.index)
   }
 

@@ -19,7 +19,14 @@ export type MemberRequest =
   | { readonly kind: 'remove'; readonly id: MemberId }
 
 export type MemberChange =
-  | MemberRequest
+  | Exclude<MemberRequest, { readonly kind: 'update' }>
+  | {
+      readonly kind: 'update'
+      readonly id: MemberId
+      readonly peerUrls: readonly string[]
+      /** What the member that proposes this takes to be the present ones; undefined in entries of before it was noted. */
+      readonly seenUrls: readonly string[] | undefined
+    }
   /** The learner has caught up: it votes from now on. */
   | { readonly kind: 'promote'; readonly id: MemberId }
   /** The member was removed, and has had time to end what it was doing. */
@@ -32,25 +39,35 @@ export type MemberRefusal =
   | 'idNotFound'
   /** Another member has one of the URLs. */
   | 'peerUrlExists'
+  /** An update that was asked for again finds that a later one was made meanwhile: nobody may undo that. */
+  | 'overtaken'
+  /** `LEARNERS_MAX` wait for their vote, or have lost it a moment ago. */
+  | 'tooManyLearners'
   /** Nobody would be left to vote. */
   | 'lastVoter'
 
 const KINDS: readonly string[] = ['add', 'update', 'remove', 'promote', 'forget'] satisfies MemberChange['kind'][]
 const VERSION = 1
+/** Each costs the leader memory, a connection that is dialled for ever, and a place in the log that must be kept. Voters are bounded by what runs. */
+export const LEARNERS_MAX = 16
 
-/** The bytes of a change, as they stand in the log: JSON of `[version, kind, id, peerUrls]`. */
+/** The bytes of a change, as they stand in the log: JSON of `[version, kind, id, peerUrls, seenUrls]`, the last only where there are any. */
 export function encodeMemberChange(change: MemberChange): Uint8Array {
-  return Buffer.from(JSON.stringify([VERSION, change.kind, change.id, 'peerUrls' in change ? change.peerUrls : []]))
+  const seen = change.kind === 'update' && change.seenUrls !== undefined ? [change.seenUrls] : []
+  const peerUrls = 'peerUrls' in change ? change.peerUrls : []
+  return Buffer.from(JSON.stringify([VERSION, change.kind, change.id, peerUrls, ...seen]))
 }
 
 /** Reads what `encodeMemberChange` wrote. Fails on anything else: skipping a change would make this member differ from others. */
 export function decodeMemberChange(data: Uint8Array): MemberChange {
-  const [version, kind, id, peerUrls] = JSON.parse(Buffer.from(data).toString()) as unknown[]
+  const [version, kind, id, peerUrls, seenUrls] = JSON.parse(Buffer.from(data).toString()) as unknown[]
   assert(
     version === VERSION && KINDS.includes(String(kind)) && Array.isArray(peerUrls),
     `cannot apply a membership change of version ${version}: this data needs a newer muster`,
   )
-  return { kind, id: memberId(String(id)), peerUrls: peerUrls.map(String) } as MemberChange
+  const change = { kind, id: memberId(String(id)), peerUrls: peerUrls.map(String) }
+  if (kind !== 'update') return change as MemberChange
+  return { ...change, kind, seenUrls: Array.isArray(seenUrls) ? seenUrls.map(String) : undefined }
 }
 
 /** Why `change` is refused in a cluster of this membership and list; undefined when it is made. */
@@ -65,11 +82,15 @@ export function refusalOf(
     case 'add':
       if (members.isRemoved(id)) return 'idRemoved'
       if (members.get(id) !== undefined) return 'idExists'
-      return members.ownerOf(change.peerUrls) === undefined ? undefined : 'peerUrlExists'
+      if (members.ownerOf(change.peerUrls) !== undefined) return 'peerUrlExists'
+      return membership.learners.length >= LEARNERS_MAX ? 'tooManyLearners' : undefined
     case 'update': {
       if (members.isRemoved(id)) return 'idRemoved'
-      if (members.get(id) === undefined) return 'idNotFound'
-      return members.ownerOf(change.peerUrls, id) === undefined ? undefined : 'peerUrlExists'
+      const present = members.get(id)?.peerURLs
+      if (present === undefined) return 'idNotFound'
+      const { peerUrls, seenUrls = present } = change
+      if (present.join() !== seenUrls.join() && present.join() !== peerUrls.join()) return 'overtaken'
+      return members.ownerOf(peerUrls, id) === undefined ? undefined : 'peerUrlExists'
     }
     case 'remove':
       if (members.isRemoved(id)) return 'idRemoved'

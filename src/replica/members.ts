@@ -15,7 +15,7 @@ import type { ReplicaStats } from './stats.ts'
 export interface MembersParts {
   readonly id: MemberId
   readonly membership: Membership
-  readonly raft: Pick<Raft, 'applyMembership'>
+  readonly raft: Pick<Raft, 'applyMembership' | 'leave'>
   readonly store: StateMachine
   readonly transport: Pick<Transport, 'setRemotes'>
   readonly stats: Pick<ReplicaStats, 'keepOnly'>
@@ -84,9 +84,11 @@ export class Members {
     return undefined
   }
 
-  /** A snapshot was installed: its membership counts. */
+  /** A snapshot was installed in the store: its membership counts. */
   installed(membership: Membership): void {
+    const { id, store, raft } = this.#parts
     this.#membership = membership
+    if (store.members.isRemoved(id)) raft.leave()
   }
 
   /** Once a turn: what was applied reaches the transport. Returns whether anything has changed. */

@@ -79,14 +79,15 @@ export class Replica implements PeerEvents {
       snapshot: { ...restored.logStart, membership: restored.membership },
       entries: restored.entries,
       appliedIndex: store.appliedIndex,
+      isLeaving: store.members.isRemoved(id),
     })
     const waiters = new Waiters(settings.requestsMax, settings.requestBytesMax)
     const keeper = new LogKeeper(settings.log)
     for (const entry of restored.entries) {
       if (entry.index <= store.appliedIndex) keeper.applied(entry)
     }
-    const changes = this.#changes
     this.#waiters = waiters
+    const changes = this.#changes
     this.#requests = new Requests({ ...parts, id, waiters, changes, waitMsMax: settings.requestMsMax })
     this.#stewardship = new Stewardship({ roundMs: settings.awayMsMax, farewellMs: settings.farewellMs })
     const { membership } = restored
@@ -322,7 +323,7 @@ export class Replica implements PeerEvents {
     this.#waiters.expire(this.#polledMs, (waiter) => this.#leader.explain(waiter.startedMs))
     this.#changes.expire(this.#polledMs)
     if (this.members.membership.learners.length > 0) {
-      this.#stewardship.tend(this.#raft, this.#store.members, this.#polledMs, this.#requests.changeProposal)
+      this.#stewardship.tend(this.#raft, this.#store.members, this.#polledMs, this.#requests.changeProposer.number)
     }
   }
 
@@ -342,7 +343,7 @@ export class Replica implements PeerEvents {
       const proposal = this.#requests.proposal(expiry)
       if (this.#raft.propose([proposal]) === 'accepted') this.#expirer.proposed(proposal.seq, expiry.term)
     }
-    this.#changes.propose(this.#raft, this.#polledMs, this.#requests.changeProposal)
+    this.#changes.propose(this.#raft, this.#polledMs, this.#requests.changeProposer)
     const waiting = this.#waiters.unproposed()
     if (waiting.length === 0) return
     const answer = this.#raft.propose(waiting.map((waiter) => waiter.proposal))

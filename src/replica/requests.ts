@@ -8,13 +8,15 @@ import { crc32 } from 'node:zlib'
 import { EntryKind, type MemberId, type Proposal } from '../raft/types.ts'
 import type { Command } from '../store/command.ts'
 import { encodeCommand } from '../store/command-codec.ts'
-import type { MemberAnswer, MemberChanges } from './member-changes.ts'
-import { encodeMemberChange, type MemberChange, type MemberRequest } from './member-entry.ts'
+import type { StateMachine } from '../store/state-machine.ts'
+import type { ChangeProposer, MemberAnswer, MemberChanges } from './member-changes.ts'
+import { encodeMemberChange, type MemberRequest } from './member-entry.ts'
 import type { Clock, Condition } from './ports.ts'
 import { condition, type Waiters, type WriteAnswer } from './waiters.ts'
 
 export interface RequestsParts {
   readonly id: MemberId
+  readonly store: Pick<StateMachine, 'members'>
   readonly clock: Clock
   readonly waiters: Waiters
   readonly changes: MemberChanges
@@ -79,9 +81,13 @@ export class Requests {
     return this.#number(EntryKind.command, encodeCommand(command))
   }
 
-  /** The next proposal of this member: a change of the membership, numbered. */
-  readonly changeProposal = (change: MemberChange): Proposal => {
-    return this.#number(EntryKind.membership, encodeMemberChange(change))
+  /** Makes changes of the membership, and proposals of them. */
+  readonly changeProposer: ChangeProposer = {
+    prepare: (request) => {
+      if (request.kind !== 'update') return request
+      return { ...request, seenUrls: this.#parts.store.members.get(request.id)?.peerURLs }
+    },
+    number: (change) => this.#number(EntryKind.membership, encodeMemberChange(change)),
   }
 
   /** Everybody who waits is told that this member stops; nobody may wait any more. */

@@ -3,7 +3,8 @@
  *
  * Owns: when. Both are membership entries, and the core takes one at a time: what comes too early is asked for again at the
  * next tick. A learner has caught up when it reaches, within an election timeout, what was committed at that timeout's
- * beginning (thesis, 4.2.1): then the next round would be shorter still. And it must have made its client URLs known: by them
+ * beginning (thesis, 4.2.1): then the next round would be shorter still. In an idle cluster one that died has reached that too, so it must
+ * also answer heartbeats: a vote given to a dead member may cost the majority. And it must have made its client URLs known: by them
  * a member whose disk was lost is told from one that never ran (`member/join.ts`), and only of those that vote must nobody be mistaken.
  */
 import type { Raft, RaftStatus } from '../raft/raft.ts'
@@ -63,7 +64,7 @@ export class Stewardship {
         const isKnown = (members.get(id)?.clientURLs.length ?? 0) > 0
         const isThere =
           isKnown &&
-          learner?.recentActive === true &&
+          learner?.answers === true &&
           learner.state === 'replicate' &&
           learner.matchIndex >= this.#roundIndex
         if (isThere && nowMs > this.#roundMs) return { kind: 'promote', id }

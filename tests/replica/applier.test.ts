@@ -20,7 +20,7 @@ function makeApplier(appliedTerm = 0) {
   const members = new Members({
     id: ME,
     membership: { voters: [ME], learners: [] },
-    raft: { applyMembership: () => ({ voters: [ME], learners: [memberId('b2')] }) },
+    raft: { applyMembership: () => ({ voters: [ME], learners: [memberId('b2')] }), leave: () => {} },
     store,
     transport: { setRemotes: () => {} },
     stats: { keepOnly: () => {} },

@@ -62,7 +62,14 @@ describe('a write without news', () => {
 
 describe('an heir', () => {
   const [c3, d4] = [memberId('c3'), memberId('d4')]
-  const follower = { state: 'replicate', matchIndex: 5, nextIndex: 6, recentActive: true, answers: true, paused: false } as const
+  const follower = {
+    state: 'replicate',
+    matchIndex: 5,
+    nextIndex: 6,
+    recentActive: true,
+    answers: true,
+    paused: false,
+  } as const
   const status: RaftStatus = {
     id: ME,
     role: 'leader',

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 import { memberId, type Proposal } from '../../src/raft/types.ts'
 import { type MemberAnswer, MemberChanges } from '../../src/replica/member-changes.ts'
-import type { MemberChange } from '../../src/replica/member-entry.ts'
+import type { MemberChange, MemberRequest } from '../../src/replica/member-entry.ts'
 
 const [B, C] = [memberId('b2'), memberId('c3')]
 
@@ -13,7 +13,8 @@ function makeChanges() {
   const state = { answer: 'accepted' as const as 'accepted' | 'membershipPending' }
   let seq = 0
   const number = (change: MemberChange): Proposal => {
-    return { kind: 2, origin: B, seq: ++seq, data: Buffer.from(`${change.kind} ${change.id}`), checksum: 0 }
+    const urls = change.kind === 'update' ? ` ${change.seenUrls}>${change.peerUrls}` : ''
+    return { kind: 2, origin: B, seq: ++seq, data: Buffer.from(`${change.kind} ${change.id}${urls}`), checksum: 0 }
   }
   const raft = {
     propose: ([proposal]: readonly Proposal[]) => {
@@ -21,11 +22,18 @@ function makeChanges() {
       return state.answer
     },
   }
-  const at = (nowMs: number): void => changes.propose(raft, nowMs, number)
+  const seen = { urls: ['http://b:1'] }
+  const prepare = (request: MemberRequest): MemberChange => {
+    return request.kind === 'update' ? { ...request, seenUrls: seen.urls } : request
+  }
+  const at = (nowMs: number): void => changes.propose(raft, nowMs, { prepare, number })
   const add = (id = B, deadlineMs = 1000): boolean => {
     return changes.add({ kind: 'remove', id }, (answer) => heard.push(answer), deadlineMs)
   }
-  return { changes, proposed, heard, state, at, add }
+  const update = (url: string): void => {
+    changes.add({ kind: 'update', id: B, peerUrls: [url] }, (answer) => heard.push(answer), 1000)
+  }
+  return { changes, proposed, heard, state, seen, at, add, update }
 }
 
 test('they are proposed in the order in which they came, the next when the first is decided', () => {
@@ -56,12 +64,15 @@ test('one that a leader drops is asked for again, and whichever entry comes firs
   expect(heard).toEqual([{ ok: true }])
 })
 
-test('one that is not taken is tried at the next turn', () => {
-  const { proposed, state, at, add } = makeChanges()
+test('one that is not taken is tried again at the next tick, not in every turn until then', () => {
+  const { changes, proposed, state, at, add } = makeChanges()
   state.answer = 'membershipPending'
   add()
   at(0)
   at(1)
+  expect(proposed).toHaveLength(1)
+  changes.expire(2)
+  at(2)
   expect(proposed).toHaveLength(2)
 })
 
@@ -80,6 +91,35 @@ test('one that waits for too long is given up, and so are all when the member st
     { ok: false, condition: 'MUSTER_TIMEOUT' },
     { ok: false, condition: 'MUSTER_STOPPED' },
   ])
+})
+
+test('an update that is asked for again names the URLs that were seen at first; one that was overtaken is asked for anew', () => {
+  const { changes, proposed, heard, seen, at, update } = makeChanges()
+  update('http://b:2')
+  at(0)
+  seen.urls = ['http://b:3']
+  at(200)
+  expect(proposed).toEqual(['1: update b2 http://b:1>http://b:2', '2: update b2 http://b:1>http://b:2'])
+  changes.applied(1, 'overtaken')
+  changes.flush()
+  expect(heard).toEqual([])
+  at(201)
+  expect(proposed.at(-1)).toBe('3: update b2 http://b:3>http://b:2')
+  changes.applied(3, undefined)
+  changes.flush()
+  expect(heard).toEqual([{ ok: true }])
+})
+
+test('where a snapshot jumped over what was proposed its fate is not known; what was not proposed goes on waiting', () => {
+  const { changes, proposed, heard, at, add } = makeChanges()
+  add(B)
+  add(C)
+  at(0)
+  changes.jumped()
+  changes.flush()
+  expect(heard).toEqual([{ ok: false, condition: 'MUSTER_TIMEOUT_LEADER_LOST' }])
+  at(1)
+  expect(proposed).toEqual(['1: remove b2', '2: remove c3'])
 })
 
 test('no more than sixteen may wait', () => {

@@ -5,6 +5,7 @@ import {
   coreChangeOf,
   decodeMemberChange,
   encodeMemberChange,
+  LEARNERS_MAX,
   type MemberChange,
   refusalOf,
   storeCommandOf,
@@ -30,7 +31,8 @@ function makeStore(ids = [A, B, C]): StateMachine {
 
 const CHANGES: readonly MemberChange[] = [
   { kind: 'add', id: NEW, peerUrls: ['http://d:1', 'http://d:2'] },
-  { kind: 'update', id: A, peerUrls: ['http://a:2'] },
+  { kind: 'update', id: A, peerUrls: ['http://a:2'], seenUrls: ['http://a1:1'] },
+  { kind: 'update', id: A, peerUrls: ['http://a:2'], seenUrls: undefined },
   { kind: 'remove', id: A },
   { kind: 'promote', id: A },
   { kind: 'forget', id: GONE },
@@ -53,6 +55,9 @@ describe('a change', () => {
     [{ kind: 'add', id: GONE, peerUrls: ['http://d:1'] }, 'idRemoved'],
     [{ kind: 'add', id: NEW, peerUrls: ['http://d:1', 'http://b2:1'] }, 'peerUrlExists'],
     [{ kind: 'update', id: A, peerUrls: ['http://a1:1', 'http://a:2'] }, undefined],
+    [{ kind: 'update', id: A, peerUrls: ['http://a:3'], seenUrls: ['http://a1:1'] }, undefined],
+    [{ kind: 'update', id: A, peerUrls: ['http://a:3'], seenUrls: ['http://a:2'] }, 'overtaken'],
+    [{ kind: 'update', id: A, peerUrls: ['http://a1:1'], seenUrls: ['http://a:2'] }, undefined],
     [{ kind: 'update', id: A, peerUrls: ['http://b2:1'] }, 'peerUrlExists'],
     [{ kind: 'update', id: NEW, peerUrls: ['http://d:1'] }, 'idNotFound'],
     [{ kind: 'update', id: GONE, peerUrls: ['http://d:1'] }, 'idRemoved'],
@@ -73,15 +78,25 @@ describe('a change', () => {
     expect(refusalOf({ kind: 'remove', id: B }, { voters: [A], learners: [B, C] }, members)).toBeUndefined()
   })
 
+  test('adds nobody while sixteen learners wait already, however many members vote', () => {
+    const { members } = makeStore()
+    const learners = Array.from({ length: LEARNERS_MAX }, (_, i) => memberId(`f${i.toString(16)}`))
+    const add: MemberChange = { kind: 'add', id: NEW, peerUrls: ['http://d:1'] }
+    expect(refusalOf(add, { voters: [A, B, C], learners }, members)).toBe('tooManyLearners')
+    expect(refusalOf(add, { voters: [A, B, C], learners: learners.slice(1) }, members)).toBeUndefined()
+  })
+
   test('tells core and store of the same', () => {
     expect(CHANGES.map((change) => coreChangeOf(change)?.kind)).toEqual([
       'addLearner',
+      undefined,
       undefined,
       'demote',
       'addVoter',
       'remove',
     ])
     expect(CHANGES.map((change) => storeCommandOf(change)?.kind)).toEqual([
+      'putMember',
       'putMember',
       'putMember',
       'removeMember',

@@ -13,12 +13,12 @@ function makeSteward(clientUrls: readonly string[] = ['http://x:2']) {
   const attributes = { peerUrls: ['http://x:1'], name: '', clientUrls }
   store.found([ME, NEW].map((id) => ({ kind: 'putMember', id, ...attributes })))
   const steward = new Stewardship({ roundMs: 1000, farewellMs: 5000 })
-  const state = { role: 'leader', commitIndex: 100, matchIndex: 0, progress: 'replicate', recentActive: true }
+  const state = { role: 'leader', commitIndex: 100, matchIndex: 0, progress: 'replicate', answers: true }
   const proposed: MemberChange[] = []
   const raft = {
     status: () => {
-      const { role, commitIndex, matchIndex, progress, recentActive } = state
-      const learner = { id: NEW, state: progress, matchIndex, nextIndex: 0, recentActive, paused: false }
+      const { role, commitIndex, matchIndex, progress, answers } = state
+      const learner = { id: NEW, state: progress, matchIndex, nextIndex: 0, recentActive: true, answers, paused: false }
       const membership = { voters: [ME], learners: [NEW] as MemberId[] }
       return { role, commitIndex, membership, progress: [learner] } as unknown as RaftStatus
     },
@@ -79,14 +79,14 @@ test('a learner whose client URLs nobody knows gets no vote: were its disk lost 
   expect(proposed).toEqual([{ kind: 'promote', id: NEW }])
 })
 
-test('one that has everything and is silent gets no vote until it is heard again', () => {
+test('one that has everything and answers no heartbeat gets no vote until it does, though it was heard of a moment ago', () => {
   const { state, proposed, at } = makeSteward()
   state.matchIndex = 100
-  state.recentActive = false
+  state.answers = false
   at(0)
   at(100)
   expect(proposed).toEqual([])
-  state.recentActive = true
+  state.answers = true
   at(200)
   expect(proposed).toHaveLength(1)
 })
