@@ -84,7 +84,7 @@ export function buildApp(options: AppOptions): FastifyInstance {
       }
     }
   })
-  app.register(authRoutes, { member, cors, guard })
+  app.register(authRoutes, { member, cors, guard, slices, limits })
   app.register(memberRoutes, { member, cors, guard })
   app.register(statsRoutes, { member, cors })
   app.register(healthRoutes, { member, cors })

@@ -8,6 +8,7 @@ import type { AuthRecords, Patterns, Permissions, Role, User } from '../auth/rec
 import type { RoleInput } from '../auth/roles.ts'
 import type { UserInput } from '../auth/users.ts'
 import { jsonString } from './keys/json.ts'
+import type { Pieces } from './keys/pieces.ts'
 
 /** Takes the value of a field. False: it is of the wrong kind. */
 type Take = (value: unknown) => boolean
@@ -123,25 +124,42 @@ export function renderUser({ user, roles }: User): string {
 }
 
 /** A user with its roles in full: the answer to a question. @param roles Those that exist. */
-export function renderUserWithRoles(user: User, roles: readonly Role[]): string {
-  const shown = roles.length === 0 ? '' : `,"roles":[${roles.map(renderRole).join(',')}]`
-  return `{"user":${jsonString(user.user)}${shown}}`
+export function* userPieces(user: User, roles: readonly Role[]): Pieces {
+  const start = `{"user":${jsonString(user.user)}`
+  if (roles.length === 0) return `${start}}`
+  yield `${start},"roles":[`
+  for (const [at, role] of roles.entries()) yield at === 0 ? renderRole(role) : `,${renderRole(role)}`
+  return ']}'
 }
 
-/** All users; roles that do not exist are left out. */
-export function renderUsers(records: AuthRecords): string {
-  const users = records.userNames().map((name) => {
-    const user = records.user(name) as User
+/** All users, each as it is when its turn comes; roles that do not exist are left out. */
+export function* usersPieces(records: AuthRecords): Pieces {
+  const names = records.userNames()
+  if (names.length === 0) return '{"users":null}\n'
+  yield '{"users":['
+  let separator = ''
+  for (const name of names) {
+    const user = records.user(name)
+    if (user === undefined) continue
     const roles = (user.roles ?? []).map((role) => records.role(role)).filter((role) => role !== undefined)
-    return renderUserWithRoles(user, roles)
-  })
-  return `{"users":${users.length === 0 ? 'null' : `[${users.join(',')}]`}}`
+    yield separator
+    yield yield* userPieces(user, roles)
+    separator = ','
+  }
+  return ']}\n'
 }
 
-/** All roles. */
-export function renderRoles(records: AuthRecords): string {
-  const roles = records.roleNames().map((name) => renderRole(records.role(name) as Role))
-  return `{"roles":[${roles.join(',')}]}`
+/** All roles, each as it is when its turn comes. */
+export function* rolesPieces(records: AuthRecords): Pieces {
+  yield '{"roles":['
+  let separator = ''
+  for (const name of records.roleNames()) {
+    const role = records.role(name)
+    if (role === undefined) continue
+    yield `${separator}${renderRole(role)}`
+    separator = ','
+  }
+  return ']}\n'
 }
 
 /** A role. */

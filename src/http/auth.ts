@@ -11,23 +11,18 @@ import { decideDisable, decideEnable } from '../auth/flag.ts'
 import type { Role, User } from '../auth/records.ts'
 import { decideRoleDelete, decideRolePut } from '../auth/roles.ts'
 import { decideUserDelete, decideUserPut } from '../auth/users.ts'
-import {
-  decodeRole,
-  decodeUser,
-  renderRole,
-  renderRoles,
-  renderUser,
-  renderUsers,
-  renderUserWithRoles,
-} from './auth-json.ts'
+import { decodeRole, decodeUser, renderRole, renderUser, rolesPieces, userPieces, usersPieces } from './auth-json.ts'
 import type { Cors, HeaderPairs } from './cors.ts'
 import { guarded } from './failures.ts'
 import { emptyForm, readPairs } from './form.ts'
 import { type Guard, sendBusy, sendNoAuth } from './guard.ts'
 import { BodyBudget, readBody } from './keys/body.ts'
 import { jsonString } from './keys/json.ts'
+import { type Pieces, sendPieces } from './keys/pieces.ts'
+import type { Slices } from './keys/slices.ts'
+import type { HttpLimits } from './limits.ts'
 import type { MemberPort } from './ports.ts'
-import { send, sendEarly, sendNotAllowed } from './send.ts'
+import { send, sendEarly, sendMessage, sendNotAllowed } from './send.ts'
 import { parseTarget } from './target.ts'
 import { decodeUtf8 } from './text.ts'
 
@@ -38,16 +33,22 @@ const PATHS = ['/enable', '/users', '/users/*', '/roles', '/roles/*'] as const
 const BODY_BYTES_MAX = 1024 * 1024
 /** Bytes of all such bodies being received at a time. One more is refused with 413 too. */
 const BODIES_BYTES_MAX = 16 * 1024 * 1024
+/** Users and roles with all that they hold may make long answers. So many of them at a time; one more is refused with 503. */
+const LISTINGS_MAX = 16
 
 export interface AuthRoutesOptions {
   readonly member: MemberPort
   readonly cors: Cors
   readonly guard: Guard
+  /** Where long answers are made. */
+  readonly slices: Slices
+  readonly limits: HttpLimits
 }
 
 /** Registers the routes. */
-export async function authRoutes(app: FastifyInstance, { member, cors, guard }: AuthRoutesOptions): Promise<void> {
-  const routes = new AuthRoutes(member, guard)
+export async function authRoutes(app: FastifyInstance, options: AuthRoutesOptions): Promise<void> {
+  const { cors } = options
+  const routes = new AuthRoutes(options)
   for (const path of PATHS) {
     app.all(`${PREFIX}${path}`, (request, reply) => {
       reply.hijack()
@@ -73,11 +74,16 @@ type Reader = (text: string) => ChangeRequest | undefined
 class AuthRoutes {
   readonly #member: MemberPort
   readonly #guard: Guard
+  readonly #slices: Slices
+  readonly #stallMsMax: number
   readonly #budget = new BodyBudget(BODIES_BYTES_MAX)
+  #listings = 0
 
-  constructor(member: MemberPort, guard: Guard) {
+  constructor({ member, guard, slices, limits }: AuthRoutesOptions) {
     this.#member = member
     this.#guard = guard
+    this.#slices = slices
+    this.#stallMsMax = limits.stallMsMax
   }
 
   /** @param path Decoded and clean; a slash at its end says nothing. */
@@ -105,14 +111,14 @@ class AuthRoutes {
   #users(call: Call): void {
     if (!isAllowed(call, 'GET')) return
     this.#admit(call, () => {
-      if (this.#hasGoodQuery(call)) this.#show(call, 200, `${renderUsers(this.#guard.records)}\n`)
+      if (this.#hasGoodQuery(call)) this.#list(call, usersPieces(this.#guard.records))
     })
   }
 
   #roles(call: Call): void {
     if (!isAllowed(call, 'GET')) return
     this.#admit(call, () => {
-      if (this.#hasGoodQuery(call)) this.#show(call, 200, `${renderRoles(this.#guard.records)}\n`)
+      if (this.#hasGoodQuery(call)) this.#list(call, rolesPieces(this.#guard.records))
     })
   }
 
@@ -183,7 +189,7 @@ class AuthRoutes {
       }
       roles.push(role)
     }
-    this.#show(call, 200, `${renderUserWithRoles(user, roles)}\n`)
+    this.#list(call, lineOf(userPieces(user, roles)))
   }
 
   #admit({ request, response, cors }: Call, then: (user: User | undefined) => void): void {
@@ -236,12 +242,35 @@ class AuthRoutes {
     send(response, status, cors, this.#pairs(), body)
   }
 
+  /** Answers with what may be long, a slice at a time. */
+  #list({ response, cors }: Call, pieces: Pieces): void {
+    if (this.#listings >= LISTINGS_MAX) {
+      sendMessage(response, 503, cors, [], 'too many listings of users and roles at a time')
+      return
+    }
+    this.#listings += 1
+    const options = {
+      cors,
+      pairs: this.#pairs(),
+      slices: this.#slices,
+      stallMsMax: this.#stallMsMax,
+      isSmall: false,
+    }
+    sendPieces(response, pieces, options, () => {
+      this.#listings -= 1
+    })
+  }
+
   #pairs(): HeaderPairs {
     return [...TYPE, 'X-Etcd-Cluster-Id', this.#member.clusterId]
   }
 }
 
 const TYPE: HeaderPairs = ['Content-Type', 'application/json']
+
+function* lineOf(pieces: Pieces): Pieces {
+  return `${yield* pieces}\n`
+}
 
 function isAllowed({ request, response, cors }: Call, allow: string): boolean {
   if (allow.split(',').includes(request.method ?? '')) return true

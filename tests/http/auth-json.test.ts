@@ -1,8 +1,26 @@
 /** Bodies of users and roles, as Go reads and writes them. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { decodeRole, decodeUser, renderRole, renderUser, renderUserWithRoles } from '../../src/http/auth-json.ts'
-import { rights, roleInput, userInput } from '../support/auth-rig.ts'
+import {
+  decodeRole,
+  decodeUser,
+  renderRole,
+  renderUser,
+  rolesPieces,
+  userPieces,
+  usersPieces,
+} from '../../src/http/auth-json.ts'
+import type { Pieces } from '../../src/http/keys/pieces.ts'
+import { AuthRig, rights, roleInput, userInput } from '../support/auth-rig.ts'
+
+function whole(pieces: Pieces): string {
+  let text = ''
+  for (;;) {
+    const next = pieces.next()
+    text += next.value
+    if (next.done === true) return text
+  }
+}
 
 describe('a body', () => {
   test.each([
@@ -116,8 +134,8 @@ describe('an answer', () => {
     const user = { user: 'a', hash: 'secret', roles: ['r'] }
     const texts = [
       renderUser(user),
-      renderUserWithRoles(user, []),
-      renderUserWithRoles(user, [{ role: 'r', permissions: rights([]) }]),
+      whole(userPieces(user, [])),
+      whole(userPieces(user, [{ role: 'r', permissions: rights([]) }])),
     ]
     expect(texts.join('')).not.toContain('secret')
     expect(texts[1]).toBe('{"user":"a"}')
@@ -134,4 +152,18 @@ describe('an answer', () => {
       }),
     )
   })
+})
+
+test('a user or a role that goes while all are listed is left out', () => {
+  const rig = new AuthRig()
+  for (const name of ['a', 'b', 'c']) {
+    rig.user(name)
+    rig.role(name, rights([]))
+  }
+  const lists = [usersPieces(rig.records), rolesPieces(rig.records)]
+  const begun = lists.map((pieces) => pieces.next().value)
+  rig.put({ key: 'users/b', value: undefined }, { key: 'roles/b', value: undefined })
+  const [users, roles] = lists.map((pieces, at) => JSON.parse(`${begun[at]}${whole(pieces)}`))
+  expect(users.users.map(({ user }: { user: string }) => user)).toEqual(['a', 'c'])
+  expect(roles.roles.map(({ role }: { role: string }) => role)).toEqual(['a', 'c', 'root'])
 })

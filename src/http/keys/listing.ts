@@ -1,25 +1,22 @@
 /**
  * The answer to a GET of a directory, rendered in slices.
  *
- * Owns: the text of nested nodes, in pieces; giving way to other work, to the socket and to clients that have gone.
- * Leaves to others: which nodes are shown and in which order (`store/listing.ts`), one node's text (json).
+ * Owns: the text of nested nodes, in pieces. Leaves to others: which nodes are shown and in which order (`store/listing.ts`), one
+ * node's text (json), sending the pieces (pieces).
  */
 import type { ServerResponse } from 'node:http'
 import type { Listing } from '../../store/listing.ts'
 import { sortListing, takeListing } from '../../store/listing.ts'
 import type { Node } from '../../store/node.ts'
 import type { HeaderPairs } from '../cors.ts'
-import { failRequest } from '../failures.ts'
-import { closeIfUnread, LENGTH_BYTES_MAX, send, sendHead } from '../send.ts'
 import { closeNode, openTreeNode } from './json.ts'
+import { type Pieces, sendPieces } from './pieces.ts'
 import type { Slices } from './slices.ts'
 
 /** A directory of so many children is listed in well under a millisecond. */
 const SMALL_NODES_MAX = 1000
 /** Nodes rendered between two looks at the clock. */
 const NODES_PER_LOOK = 64
-/** Characters gathered before they are handed to the socket. */
-const PIECE_CHARS = 256 * 1024
 
 export interface ListingRequest {
   readonly directory: Node
@@ -51,96 +48,13 @@ export function sendListing(
   stallMsMax: number,
   done: () => void,
 ): void {
-  const { recursive, hidden = false } = request
-  const listing = takeListing(request.directory, { recursive, hidden })
-  const render = renderListing(request, listing)
-  const isHead = response.req.method === 'HEAD'
-  let started = false
-  let waiting = false
-
-  const write = (text: string, last: boolean): boolean => {
-    if (!started && (last || isHead)) {
-      if (last) send(response, 200, request.cors, request.pairs, text, [], stallMsMax)
-      else {
-        sendHead(response, 200, request.cors, request.pairs)
-        response.end()
-      }
-      started = true
-      return true
-    }
-    if (!started) sendHead(response, 200, request.cors, request.pairs)
-    started = true
-    const drained = response.write(Buffer.from(text))
-    if (last) {
-      response.end()
-      closeIfUnread(response, stallMsMax)
-    }
-    return drained
-  }
-
-  const work = (pause: () => boolean): boolean => {
-    let text = ''
-    for (;;) {
-      if (response.destroyed) {
-        done()
-        return true
-      }
-      const next = render.next()
-      if (next.done === true) {
-        write(text + next.value, true)
-        done()
-        return true
-      }
-      text += next.value
-      if (isHead && text.length > LENGTH_BYTES_MAX) {
-        write(text, false)
-        done()
-        return true
-      }
-      if (text.length < PIECE_CHARS && !pause()) continue
-      if (text === '') return false
-      if (write(text, false)) return false
-      waiting = true
-      return true
-    }
-  }
-
-  /** Goes on once the client has read; one that does not read is let go. */
-  const proceed = (): void => {
-    if (!waiting) {
-      slices.add(run)
-      return
-    }
-    waiting = false
-    const timer = setTimeout(() => response.destroy(), stallMsMax)
-    const settle = (): void => {
-      clearTimeout(timer)
-      response.off('drain', settle)
-      response.off('close', settle)
-      slices.add(run)
-    }
-    response.on('drain', settle)
-    response.on('close', settle)
-  }
-
-  const run = (pause: () => boolean): boolean => {
-    try {
-      const over = work(pause)
-      if (over && waiting) proceed()
-      return over
-    } catch (error) {
-      done()
-      failRequest(response, error)
-      return true
-    }
-  }
-
-  if (!isSmallListing(request.directory, request.recursive) || !slices.first(work)) slices.add(run)
-  else if (waiting) proceed()
+  const { recursive, hidden = false, directory, cors, pairs } = request
+  const listing = takeListing(directory, { recursive, hidden })
+  const isSmall = isSmallListing(directory, recursive)
+  sendPieces(response, renderListing(request, listing), { cors, pairs, slices, stallMsMax, isSmall }, done)
 }
 
-/** Yields text, and now and then nothing, which only gives way; returns the last of the text. */
-function* renderListing(request: ListingRequest, listing: Listing): Generator<string, string, void> {
+function* renderListing(request: ListingRequest, listing: Listing): Pieces {
   if (request.sorted) {
     for (const _ of sortListing(listing)) yield ''
   }
