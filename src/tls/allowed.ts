@@ -5,10 +5,10 @@
  * ends of a connection between members are held to them, as in etcd.
  */
 import { checkServerIdentity, type PeerCertificate } from 'node:tls'
-import type { TlsSettings } from './settings.ts'
+import type { TlsConfig } from '../config/config.ts'
 
 /** Why the certificate is not allowed; undefined when it is. */
-export function whyNotAllowed(settings: TlsSettings, certificate: PeerCertificate): string | undefined {
+export function whyNotAllowed(settings: TlsConfig, certificate: PeerCertificate): string | undefined {
   const { allowedCn, allowedHostname } = settings
   if (allowedCn !== '') {
     const names = [certificate.subject?.CN ?? []].flat()

@@ -7,12 +7,13 @@
  * Files are looked at, once a second; nothing is asked of the system's notification of changes, which is unreliable over
  * links that are swapped, network file systems and folders that are replaced.
  */
+import type { TlsConfig } from '../config/config.ts'
 import { filesOf, type Material, readMaterial, stampOf, type TlsFile } from './material.ts'
-import { TLS_LIMITS, type TlsError, type TlsLog, type TlsRole, type TlsSettings } from './settings.ts'
+import { TLS_LIMITS, type TlsError, type TlsLog, type TlsRole } from './settings.ts'
 
 export interface CertificateFilesOptions {
   readonly role: TlsRole
-  readonly settings: TlsSettings
+  readonly settings: TlsConfig
   readonly log: TlsLog
   /** Wall clock, milliseconds: what validity is compared with. */
   readonly nowMs: () => number

@@ -6,8 +6,9 @@
 import { constants, createHash, createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
 import { open, stat } from 'node:fs/promises'
 import { createSecureContext, getCACertificates, type SecureContext, type SecureContextOptions } from 'node:tls'
+import type { TlsConfig } from '../config/config.ts'
 import { opensslCiphers } from './ciphers.ts'
-import { flagOf, TLS_LIMITS, TlsError, type TlsRole, type TlsSettings } from './settings.ts'
+import { flagOf, TLS_LIMITS, TlsError, type TlsRole } from './settings.ts'
 
 const PEM_CERTIFICATE = /-----BEGIN (?:TRUSTED )?CERTIFICATE-----[^-]+-----END (?:TRUSTED )?CERTIFICATE-----/g
 const PEM_CRL = /-----BEGIN X509 CRL-----[^-]+-----END X509 CRL-----/g
@@ -34,7 +35,7 @@ export interface Material {
 }
 
 /** The files of a side that are given. */
-export function filesOf(role: TlsRole, settings: TlsSettings): readonly TlsFile[] {
+export function filesOf(role: TlsRole, settings: TlsConfig): readonly TlsFile[] {
   const files: TlsFile[] = [
     { flag: flagOf(role, 'cert-file'), path: settings.certFile },
     { flag: flagOf(role, 'key-file'), path: settings.keyFile },
@@ -68,7 +69,7 @@ export async function stampOf(files: readonly TlsFile[]): Promise<string> {
  * @throws TlsError MUSTER_TLS_FILE: one cannot be read or does not hold what it should, or certificate and key do not fit.
  * MUSTER_TLS_SETTINGS: a cipher suite is unknown.
  */
-export async function readMaterial(role: TlsRole, settings: TlsSettings): Promise<Material> {
+export async function readMaterial(role: TlsRole, settings: TlsConfig): Promise<Material> {
   const [certFile, keyFile, caFile, crlFile] = (['cert-file', 'key-file', 'trusted-ca-file', 'crl-file'] as const).map(
     (setting, at): TlsFile => ({ flag: flagOf(role, setting), path: pathsOf(settings)[at] as string }),
   ) as [TlsFile, TlsFile, TlsFile, TlsFile]
@@ -100,12 +101,12 @@ export async function readMaterial(role: TlsRole, settings: TlsSettings): Promis
   return { options, context, leaf, fingerprint: hash.digest('base64') }
 }
 
-function pathsOf({ certFile, keyFile, trustedCaFile, crlFile }: TlsSettings): readonly string[] {
+function pathsOf({ certFile, keyFile, trustedCaFile, crlFile }: TlsConfig): readonly string[] {
   return [certFile, keyFile, trustedCaFile, crlFile]
 }
 
 /** Who vouches where no file says so: the library's list and, as for Go programs, the machine's. */
-function systemRoots(role: TlsRole, settings: TlsSettings): SecureContextOptions {
+function systemRoots(role: TlsRole, settings: TlsConfig): SecureContextOptions {
   if (role === 'client' && !settings.clientCertAuth) return {}
   return { ca: [...new Set([...getCACertificates('default'), ...getCACertificates('system')])] }
 }

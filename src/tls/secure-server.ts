@@ -6,11 +6,12 @@
 import { Server, type ServerOptions } from 'node:https'
 import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
+import type { TlsConfig } from '../config/config.ts'
 import { whyNotAllowed } from './allowed.ts'
 import type { CertificateFiles } from './files.ts'
 import { HandshakeLog } from './handshake-log.ts'
 import { reasonOf, verdictReason } from './reasons.ts'
-import { demandsCertificate, type TlsLimits, type TlsLog, type TlsRole, type TlsSettings } from './settings.ts'
+import { demandsCertificate, type TlsLimits, type TlsLog, type TlsRole } from './settings.ts'
 
 /**
  * Handshakes begun in one turn of the loop. Each takes milliseconds, and clients may come all at once: after a restart they do.
@@ -20,7 +21,7 @@ const BEGUN_PER_TURN_MAX = 2
 
 export interface SecureServerOptions {
   readonly role: TlsRole
-  readonly settings: TlsSettings
+  readonly settings: TlsConfig
   readonly files: CertificateFiles
   readonly log: TlsLog
   readonly limits: TlsLimits
@@ -30,7 +31,7 @@ export interface SecureServerOptions {
 
 /** Serves HTTP/1.1 over TLS 1.2 and later. A member has one for each https URL at which it listens. */
 export class SecureServer extends Server {
-  readonly #settings: TlsSettings
+  readonly #settings: TlsConfig
   readonly #limits: TlsLimits
   readonly #log: HandshakeLog
   /** Handshakes under way, oldest first, by the address and port of the other side. */

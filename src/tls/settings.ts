@@ -1,27 +1,13 @@
 /**
- * What TLS is told, and what it says when that cannot be: settings of one side, limits, the error.
+ * What the settings of one side come to, and what TLS says when they cannot be had: limits, the error.
  *
- * Owns: the shapes, the names of the flags behind them, and which settings exclude each other. Leaves to others: reading
- * the files (`material.ts`).
+ * Owns: the names of the flags behind settings, and which of them exclude each other. Leaves to others: the shape of the settings
+ * (`config/`), reading the files (`material.ts`).
  */
+import type { TlsConfig } from '../config/config.ts'
 
 /** Which connections: those of clients, or those between members. */
 export type TlsRole = 'client' | 'peer'
-
-/** One side as the options say it; '' and [] mean not given. */
-export interface TlsSettings {
-  readonly certFile: string
-  readonly keyFile: string
-  readonly trustedCaFile: string
-  readonly clientCertAuth: boolean
-  readonly crlFile: string
-  readonly allowedCn: string
-  readonly allowedHostname: string
-  /** Serve with a certificate of our own making when `certFile` is not given. */
-  readonly auto: boolean
-  /** In Go's names. Empty: the defaults of the library. */
-  readonly cipherSuites: readonly string[]
-}
 
 /** Where lines go. */
 export interface TlsLog {
@@ -80,17 +66,17 @@ export function flagOf(role: TlsRole, setting: 'cert-file' | 'key-file' | 'trust
 }
 
 /** Whether a certificate of our own making is shown: a given one goes first, as in etcd. */
-export function usesOwnCertificate(settings: TlsSettings): boolean {
+export function usesOwnCertificate(settings: TlsConfig): boolean {
   return settings.auto && settings.certFile === ''
 }
 
 /** Whether https URLs can be listened at. */
-export function canServe(settings: TlsSettings): boolean {
+export function canServe(settings: TlsConfig): boolean {
   return usesOwnCertificate(settings) || (settings.certFile !== '' && settings.keyFile !== '')
 }
 
 /** Whether there is anything to set up: without, https URLs cannot be listened at, and are dialled with the defaults. */
-export function isConfigured(settings: TlsSettings): boolean {
+export function isConfigured(settings: TlsConfig): boolean {
   return usesOwnCertificate(settings) || settings.certFile !== '' || settings.trustedCaFile !== ''
 }
 
@@ -98,13 +84,13 @@ export function isConfigured(settings: TlsSettings): boolean {
  * Whether whoever connects has to show a certificate. `trustedCaFile` alone asks for that too, as in etcd 3.4 and unlike
  * 2.3: of the two readings of one command line, the one that lets nobody in by mistake.
  */
-export function demandsCertificate(settings: TlsSettings): boolean {
+export function demandsCertificate(settings: TlsConfig): boolean {
   const { clientCertAuth, trustedCaFile, allowedCn, allowedHostname } = settings
   return clientCertAuth || trustedCaFile !== '' || allowedCn !== '' || allowedHostname !== ''
 }
 
 /** @throws TlsError MUSTER_TLS_SETTINGS for settings that exclude each other. */
-export function checkSettings(role: TlsRole, settings: TlsSettings): void {
+export function checkSettings(role: TlsRole, settings: TlsConfig): void {
   const { allowedCn, allowedHostname } = settings
   if (allowedCn !== '' && allowedHostname !== '') {
     throw new TlsError(
@@ -121,7 +107,7 @@ export function checkSettings(role: TlsRole, settings: TlsSettings): void {
 }
 
 /** Sentences for the log about settings that do less than one may think. @param urls where this side listens. */
-export function doubtfulSettings(role: TlsRole, settings: TlsSettings, urls: readonly string[]): readonly string[] {
+export function doubtfulSettings(role: TlsRole, settings: TlsConfig, urls: readonly string[]): readonly string[] {
   const hasFiles = settings.certFile !== '' || settings.keyFile !== ''
   const auth = role === 'client' ? '--client-cert-auth' : '--peer-client-cert-auth'
   const isOpen =

@@ -7,6 +7,7 @@
 import type { RequestListener } from 'node:http'
 import type { Server, ServerOptions } from 'node:https'
 import { type ConnectionOptions, checkServerIdentity, type PeerCertificate } from 'node:tls'
+import type { TlsConfig } from '../config/config.ts'
 import { whyNotAllowed } from './allowed.ts'
 import { CertificateFiles } from './files.ts'
 import { reasonOf } from './reasons.ts'
@@ -19,13 +20,12 @@ import {
   type TlsLimits,
   type TlsLog,
   type TlsRole,
-  type TlsSettings,
   usesOwnCertificate,
 } from './settings.ts'
 
 export interface TlsSideOptions {
   readonly role: TlsRole
-  readonly settings: TlsSettings
+  readonly settings: TlsConfig
   readonly log: TlsLog
   /** Where a pair of our own making is kept; made when it is needed. */
   readonly ownFolder: string
@@ -45,12 +45,12 @@ export type SecureConnectOptions = Pick<
 /** One side of a member; its certificates are read again when their files change. */
 export class TlsSide {
   readonly #options: TlsSideOptions
-  readonly #settings: TlsSettings
+  readonly #settings: TlsConfig
   readonly #limits: TlsLimits
   readonly #files: CertificateFiles
   #connect: SecureConnectOptions | undefined
 
-  private constructor(options: TlsSideOptions, settings: TlsSettings, files: CertificateFiles) {
+  private constructor(options: TlsSideOptions, settings: TlsConfig, files: CertificateFiles) {
     this.#options = options
     this.#settings = settings
     this.#limits = { ...TLS_LIMITS, ...options.limits }
@@ -132,7 +132,7 @@ export class TlsSide {
   }
 }
 
-function notAllowed(settings: TlsSettings, certificate: PeerCertificate): Error | undefined {
+function notAllowed(settings: TlsConfig, certificate: PeerCertificate): Error | undefined {
   const reason = whyNotAllowed(settings, certificate)
   return reason === undefined ? undefined : Object.assign(new Error(reason), { code: 'CERT_NOT_ALLOWED' })
 }

@@ -7,10 +7,11 @@ import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { type ConnectionOptions, connect as connectTls } from 'node:tls'
 import { onTestFinished } from 'vitest'
-import type { TlsLimits, TlsSettings } from '../../src/tls/settings.ts'
+import type { TlsConfig } from '../../src/config/config.ts'
+import type { TlsLimits } from '../../src/tls/settings.ts'
 import { TlsSide } from '../../src/tls/tls-side.ts'
 
-export const NO_TLS: TlsSettings = {
+export const NO_TLS: TlsConfig = {
   certFile: '',
   keyFile: '',
   trustedCaFile: '',
@@ -59,7 +60,7 @@ export interface RigOptions {
 }
 
 /** Opens a side; rejects as `TlsSide.open` does. */
-export async function openRig(settings: Partial<TlsSettings>, options: RigOptions = {}): Promise<Rig> {
+export async function openRig(settings: Partial<TlsConfig>, options: RigOptions = {}): Promise<Rig> {
   const log = new TlsLines()
   const side = await TlsSide.open({
     role: options.role ?? 'client',

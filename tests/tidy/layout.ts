@@ -127,10 +127,10 @@ export const IMPORT_ROWS: readonly ImportRow[] = [
   {
     folder: 'src/tls/',
     values: [],
-    types: [],
+    types: ['src/config/config.ts'],
     node: 'any',
     packages: ['@peculiar/asn1-schema', '@peculiar/asn1-x509'],
-    says: 'tls/ imports nothing of ours; http/ and peer/ are given what it makes',
+    says: 'tls/ imports the shape of its settings from config/ and nothing else of ours; http/ and peer/ are given what it makes',
   },
   {
     folder: 'src/client/',

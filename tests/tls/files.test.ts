@@ -2,8 +2,8 @@
 import { mkdir, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import type { TlsConfig } from '../../src/config/config.ts'
 import { CertificateFiles } from '../../src/tls/files.ts'
-import type { TlsSettings } from '../../src/tls/settings.ts'
 import { HOUR_MS, TestAuthority, type TestPair, writePair } from '../support/certificates.ts'
 import { eventually } from '../support/eventually.ts'
 import { scratchDir } from '../support/scratch.ts'
@@ -18,7 +18,7 @@ interface Opened {
   serial(): string | undefined
 }
 
-async function open(settings: Partial<TlsSettings>, nowMs: () => number = Date.now): Promise<Opened> {
+async function open(settings: Partial<TlsConfig>, nowMs: () => number = Date.now): Promise<Opened> {
   const log = new TlsLines()
   const files = await CertificateFiles.open({ role: 'client', settings: { ...NO_TLS, ...settings }, log, nowMs })
   onTestFinished(() => files.close())

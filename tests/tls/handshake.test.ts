@@ -5,8 +5,9 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { connect as connectTls, type TLSSocket } from 'node:tls'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import type { TlsConfig } from '../../src/config/config.ts'
 import { HandshakeLog } from '../../src/tls/handshake-log.ts'
-import { TLS_LIMITS, type TlsSettings } from '../../src/tls/settings.ts'
+import { TLS_LIMITS } from '../../src/tls/settings.ts'
 import { type LeafOptions, TestAuthority, writePair } from '../support/certificates.ts'
 import { eventually } from '../support/eventually.ts'
 import { scratchDir } from '../support/scratch.ts'
@@ -22,7 +23,7 @@ interface Served extends Rig {
   readonly folder: string
 }
 
-async function served(settings: Partial<TlsSettings> = {}, options: RigOptions = {}): Promise<Served> {
+async function served(settings: Partial<TlsConfig> = {}, options: RigOptions = {}): Promise<Served> {
   const folder = await scratchDir()
   const { certFile, keyFile } = await authority.writeSide(folder)
   const rig = await openRig({ certFile, keyFile, ...settings }, options)
@@ -30,7 +31,7 @@ async function served(settings: Partial<TlsSettings> = {}, options: RigOptions =
 }
 
 /** With client certificates checked against `authority`. */
-async function strict(settings: Partial<TlsSettings> = {}, options: RigOptions = {}): Promise<Served> {
+async function strict(settings: Partial<TlsConfig> = {}, options: RigOptions = {}): Promise<Served> {
   const folder = await scratchDir()
   const files = await authority.writeSide(folder)
   const rig = await openRig({ ...files, clientCertAuth: true, ...settings }, options)

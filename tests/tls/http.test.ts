@@ -3,8 +3,8 @@ import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { connect as connectTls, type TLSSocket } from 'node:tls'
 import { expect, onTestFinished, test } from 'vitest'
+import type { TlsConfig } from '../../src/config/config.ts'
 import { HttpServer, type HttpServerOptions } from '../../src/http/server.ts'
-import type { TlsSettings } from '../../src/tls/settings.ts'
 import { TestAuthority } from '../support/certificates.ts'
 import { eventually } from '../support/eventually.ts'
 import { FakeMember } from '../support/fake-member.ts'
@@ -22,7 +22,7 @@ interface Api {
   readonly httpPort: number
 }
 
-async function startApi(settings: Partial<TlsSettings> = {}, options: Partial<HttpServerOptions> = {}): Promise<Api> {
+async function startApi(settings: Partial<TlsConfig> = {}, options: Partial<HttpServerOptions> = {}): Promise<Api> {
   const { certFile, keyFile } = await authority.writeSide(await scratchDir())
   const { side } = await openRig({ certFile, keyFile, ...settings })
   const member = new FakeMember()

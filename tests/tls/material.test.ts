@@ -2,8 +2,9 @@
 import { chmod, mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import type { TlsConfig } from '../../src/config/config.ts'
 import { readMaterial, stampOf } from '../../src/tls/material.ts'
-import { TlsError, type TlsSettings } from '../../src/tls/settings.ts'
+import { TlsError } from '../../src/tls/settings.ts'
 import { encryptedKey, TestAuthority, writePair } from '../support/certificates.ts'
 import { scratchDir } from '../support/scratch.ts'
 import { NO_TLS } from '../support/tls-rig.ts'
@@ -12,11 +13,11 @@ const authority = new TestAuthority()
 const pair = authority.issue()
 const other = authority.issue()
 
-async function settingsIn(folder: string): Promise<TlsSettings> {
+async function settingsIn(folder: string): Promise<TlsConfig> {
   return { ...NO_TLS, ...(await authority.writeSide(folder)) }
 }
 
-async function refusal(settings: TlsSettings): Promise<string> {
+async function refusal(settings: TlsConfig): Promise<string> {
   try {
     await readMaterial('client', settings)
   } catch (error) {

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import type { TlsSettings } from '../../src/tls/settings.ts'
+import type { TlsConfig } from '../../src/config/config.ts'
 import { type LeafOptions, TestAuthority, writePair } from '../support/certificates.ts'
 import { eventually } from '../support/eventually.ts'
 import {
@@ -28,7 +28,7 @@ interface Peer extends Rig {
 interface PeerSetup {
   readonly issuer?: TestAuthority
   readonly leaf?: LeafOptions
-  readonly settings?: Partial<TlsSettings>
+  readonly settings?: Partial<TlsConfig>
   readonly member?: Partial<TestMemberOptions>
 }
 
