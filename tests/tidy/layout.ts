@@ -153,7 +153,7 @@ export const IMPORT_ROWS: readonly ImportRow[] = [
     values: ['src/client/', 'src/api.ts'],
     types: [],
     node: 'any',
-    packages: ['undici'],
+    packages: ['undici', 'smol-toml', 'yaml'],
     says: 'sidecar/ imports client/ and api.ts, never the server',
   },
   {
