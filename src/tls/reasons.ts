@@ -6,6 +6,7 @@
 
 const UNKNOWN_AUTHORITY = 'its certificate comes from an authority that is not trusted here'
 const NOT_TLS = 'it does not speak TLS'
+export const TOOK_TOO_LONG = 'the handshake took too long'
 
 /** By the code of the error: verdicts on what the other side showed, and what could not be agreed on. */
 const BY_CODE: Readonly<Record<string, string>> = {
@@ -24,7 +25,7 @@ const BY_CODE: Readonly<Record<string, string>> = {
   ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE: 'it showed no certificate, and has to',
   ERR_SSL_UNSUPPORTED_PROTOCOL: 'it is too old for TLS 1.2',
   ERR_SSL_WRONG_VERSION_NUMBER: NOT_TLS,
-  ERR_TLS_HANDSHAKE_TIMEOUT: 'the handshake took too long',
+  ERR_TLS_HANDSHAKE_TIMEOUT: TOOK_TOO_LONG,
   INVALID_PURPOSE: 'the extended key usage of its certificate does not allow this use (clientAuth, serverAuth)',
   SELF_SIGNED_CERT_IN_CHAIN: UNKNOWN_AUTHORITY,
   UNABLE_TO_GET_CRL: 'there is no revocation list here from the authority of its certificate',

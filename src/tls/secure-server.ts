@@ -9,13 +9,15 @@ import { TLSSocket } from 'node:tls'
 import type { TlsConfig } from '../config/config.ts'
 import { whyNotAllowed } from './allowed.ts'
 import type { CertificateFiles } from './files.ts'
+import { untilFirstMessage } from './first-message.ts'
 import { HandshakeLog } from './handshake-log.ts'
-import { reasonOf, verdictReason } from './reasons.ts'
+import { reasonOf, TOOK_TOO_LONG, verdictReason } from './reasons.ts'
 import { demandsCertificate, type TlsLimits, type TlsLog, type TlsRole } from './settings.ts'
 
 /**
- * Handshakes begun in one turn of the loop. Each takes milliseconds, and clients may come all at once: after a restart they do.
- * More at a time would keep this member from everything else, until others think it gone.
+ * Handshakes begun in one turn of the loop. Each takes milliseconds, and clients may come all at once: after a restart they do, and
+ * whoever means harm has opened the connections before. More at a time would keep this member from everything else, until others
+ * think it gone. The library is given a connection only when the first message of its client is there, so that beginning is the work.
  */
 const BEGUN_PER_TURN_MAX = 2
 
@@ -36,8 +38,8 @@ export class SecureServer extends Server {
   readonly #log: HandshakeLog
   /** Handshakes under way, oldest first, by the address and port of the other side. */
   readonly #pending = new Map<string, Socket>()
-  /** Accepted connections whose handshake has not begun, oldest first; those that were closed are passed over. */
-  readonly #accepted: Socket[] = []
+  /** Connections whose handshake may begin, oldest first; those that were closed are passed over. */
+  readonly #ready: Socket[] = []
   /** What the library does with a connection. */
   readonly #begin: readonly ((socket: Socket) => void)[]
   #begunInTurn = 0
@@ -80,17 +82,30 @@ export class SecureServer extends Server {
     const key = addressOf(socket)
     if (this.#pending.size >= this.#limits.handshakesMax) this.#closeOldest()
     this.#pending.set(key, socket)
+    const tooLong = setTimeout(() => {
+      this.#log.refused(socket.remoteAddress ?? 'unknown', TOOK_TOO_LONG)
+      socket.destroy()
+    }, this.#limits.handshakeMsMax).unref()
     socket.on('close', () => {
+      clearTimeout(tooLong)
       if (this.#pending.get(key) === socket) this.#pending.delete(key)
     })
-    this.#accepted.push(socket)
-    if (this.#begunInTurn < BEGUN_PER_TURN_MAX) this.#beginNext()
+    // Until the library has it, this socket's errors are nobody else's; what is to be done about them is done when it closes.
+    socket.on('error', () => {})
+    const hangUp = (): void => void socket.destroy()
+    socket.on('end', hangUp)
+    untilFirstMessage(socket, () => {
+      clearTimeout(tooLong)
+      socket.off('end', hangUp)
+      this.#ready.push(socket)
+      if (this.#begunInTurn < BEGUN_PER_TURN_MAX) this.#beginNext()
+    })
   }
 
   /** Hands connections to the library, as many as may begin in this turn. */
   #beginNext(): void {
     while (this.#begunInTurn < BEGUN_PER_TURN_MAX) {
-      const socket = this.#accepted.shift()
+      const socket = this.#ready.shift()
       if (socket === undefined) return
       if (socket.destroyed) continue
       if (this.#begunInTurn === 0) setImmediate(this.#endTurn)

@@ -22,7 +22,10 @@ export interface TlsLimits {
   readonly lookMs: number
   /** Bytes of one file; a longer one is refused unread. */
   readonly fileBytesMax: number
-  /** From the opening of a connection to the end of its handshake, milliseconds. Later: the connection closes. */
+  /**
+   * From the opening of a connection to the end of its client's first message, and from there to the end of the handshake,
+   * milliseconds. Later: the connection closes.
+   */
   readonly handshakeMsMax: number
   /** Handshakes under way on one listener. One more: the oldest of them is closed. */
   readonly handshakesMax: number

@@ -328,6 +328,23 @@ describe('bounds', () => {
     expect(await lastReason(rig)).toBe('the handshake took too long')
   })
 
+  test('a first message that is not whole in time is closed', async () => {
+    const rig = await served({}, { limits: { handshakeMsMax: 50 } })
+    const socket = plainSocket(rig.port)
+    socket.write((await clientHello()).subarray(0, 50))
+    await once(socket, 'close')
+    expect(await lastReason(rig)).toBe('the handshake took too long')
+  })
+
+  test('a handshake that stops after the first message is closed', async () => {
+    const rig = await served({}, { limits: { handshakeMsMax: 50 } })
+    const socket = plainSocket(rig.port)
+    socket.write(await clientHello())
+    socket.resume()
+    await once(socket, 'close')
+    expect(await lastReason(rig)).toBe('the handshake took too long')
+  })
+
   test('of too many handshakes the oldest is closed, and those who mean it are served', async () => {
     const rig = await served({}, { limits: { handshakesMax: 3 } })
     const idle: Socket[] = []
@@ -368,7 +385,8 @@ describe('bounds', () => {
     expect(rig.log.lines).toEqual([])
   })
 
-  test('of many clients that come at once a few are attended to in each turn of the loop', async () => {
+  /** Has clients served that send their first bytes in the same moment. Returns how many were answered in the worst turn. */
+  async function worstTurn(clients: number, hasConnected: boolean): Promise<number> {
     const { side } = await served()
     const server = side.createServer({}, (_request, response) => response.end())
     const hello = await clientHello()
@@ -383,22 +401,84 @@ describe('bounds', () => {
     let answered = 0
     const count = (): void => {
       turn += 1
-      if (answered < 30) setImmediate(count)
+      if (answered < clients) setImmediate(count)
     }
-    for (let n = 0; n < 30; n++) {
+    const sockets = Array.from({ length: clients }, () => {
       const socket = plainSocket(port)
-      socket.write(hello)
+      if (!hasConnected) socket.write(hello)
       socket.once('data', () => {
         answered += 1
         answeredIn.set(turn, (answeredIn.get(turn) ?? 0) + 1)
       })
+      return socket
+    })
+    await eventually('all to be there', () => accepted.length === clients)
+    if (hasConnected) {
+      for (const socket of accepted) server.emit('connection', socket)
+      // Their handshakes would begin now, if connecting were enough.
+      await new Promise((done) => setImmediate(done))
+      for (const socket of sockets) socket.write(hello)
+      count()
+    } else {
+      count()
+      for (const socket of accepted) server.emit('connection', socket)
     }
-    await eventually('all to be there', () => accepted.length === 30)
-    count()
-    for (const socket of accepted) server.emit('connection', socket)
-    await eventually('all to be answered', () => answered === 30, 10_000)
+    await eventually('all to be answered', () => answered === clients, 10_000)
     for (const socket of accepted) socket.destroy()
-    expect(Math.max(...answeredIn.values())).toBeLessThan(10)
+    return Math.max(...answeredIn.values())
+  }
+
+  test('of many clients that come at once a few are attended to in each turn of the loop', async () => {
+    expect(await worstTurn(30, false)).toBeLessThan(10)
+  })
+
+  test('so are those that connected long before and begin to speak all at once', async () => {
+    expect(await worstTurn(30, true)).toBeLessThan(10)
+  })
+
+  test('a first message that comes in pieces is waited for, and what is more than one is not lost', async () => {
+    const rig = await served()
+    const proxy = createServer((from) => {
+      const to = connect({ port: rig.port, host: '127.0.0.1', noDelay: true })
+      const pieces: Buffer[] = []
+      const next = (): void => {
+        const piece = pieces.shift()
+        if (piece !== undefined) to.write(piece, () => setImmediate(next))
+      }
+      // All that the client says goes on a few bytes at a time.
+      from.on('data', (chunk: Buffer) => {
+        const idle = pieces.length === 0
+        for (let at = 0; at < chunk.length; at += 100) pieces.push(chunk.subarray(at, at + 100))
+        if (idle) next()
+      })
+      to.pipe(from)
+      for (const socket of [from, to]) socket.on('error', () => {})
+    }).listen(0, '127.0.0.1')
+    await once(proxy, 'listening')
+    onTestFinished(() => void proxy.close())
+    const { port } = proxy.address() as AddressInfo
+    expect(await visit(port, { ca })).toMatchObject({ body: 'hello' })
+    expect(await visit(port, { ca, maxVersion: 'TLSv1.2' })).toMatchObject({ body: 'hello' })
+  })
+
+  test('a client that resets its connection before its turn harms nobody', async () => {
+    const rig = await served()
+    const hello = await clientHello()
+    for (const bytes of [hello, hello.subarray(0, 50), Buffer.alloc(0)]) {
+      const sockets = Array.from({ length: 20 }, () => plainSocket(rig.port))
+      await Promise.all(sockets.map((socket) => once(socket, 'connect')))
+      for (const socket of sockets) if (bytes.length > 0) socket.write(bytes)
+      for (const socket of sockets) socket.resetAndDestroy()
+      expect(await visit(rig.port, { ca })).toMatchObject({ body: 'hello' })
+    }
+  })
+
+  test('half a first message and the end is an end', async () => {
+    const rig = await served()
+    const socket = plainSocket(rig.port)
+    socket.end((await clientHello()).subarray(0, 50))
+    await once(socket, 'close')
+    expect(rig.log.lines).toEqual([])
   })
 
   test('a server that closes does not wait for handshakes', async () => {
