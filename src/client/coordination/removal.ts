@@ -1,0 +1,29 @@
+/**
+ * Taking away a key that is nobody's but ours.
+ *
+ * Owns: patience with a cluster that is between two leaders, and its end. What is left behind goes when its TTL ends.
+ */
+
+import { ClientError } from '../errors.ts'
+import type { Keys } from '../keys.ts'
+import { delayAfter, pause } from '../pause.ts'
+
+/** For how long a removal is tried: longer than a change of leaders takes. Milliseconds. */
+const REMOVAL_MS_MAX = 3_000
+const ATTEMPT_MS_MAX = 1_500
+const DELAY_MS_MIN = 50
+const DELAY_MS_MAX = 500
+
+/** Removes the key, and again while nobody knows whether it was. Never rejects; gives up after some three seconds. */
+export async function removeOwn(client: Pick<Keys, 'delete'>, path: string): Promise<void> {
+  const giveUp = AbortSignal.timeout(REMOVAL_MS_MAX)
+  for (let failures = 1; !giveUp.aborted; failures += 1) {
+    try {
+      await client.delete(path, { timeoutMs: ATTEMPT_MS_MAX, signal: giveUp })
+      return
+    } catch (error) {
+      if (!(error instanceof ClientError) || !error.retriable) return
+      await pause(delayAfter(failures, DELAY_MS_MIN, DELAY_MS_MAX), giveUp)
+    }
+  }
+}
