@@ -415,8 +415,8 @@ describe('bounds', () => {
     await eventually('all to be there', () => accepted.length === clients)
     if (hasConnected) {
       for (const socket of accepted) server.emit('connection', socket)
-      // Their handshakes would begin now, if connecting were enough.
-      await new Promise((done) => setImmediate(done))
+      // Turns enough for all handshakes to begin, if connecting were enough.
+      for (let n = 0; n < 2 * clients; n++) await new Promise((done) => setImmediate(done))
       for (const socket of sockets) socket.write(hello)
       count()
     } else {
