@@ -12,10 +12,9 @@ import { HttpServer } from './http/server.ts'
 import { onceCaughtUp, onceVoting, votes } from './member/catch-up.ts'
 import { systemClock } from './member/clock.ts'
 import { untilLedByAnother } from './member/hand-over.ts'
-import { takeLeave } from './member/leave.ts'
+import { Leaving } from './member/leave.ts'
 import { listenAll } from './member/listen.ts'
 import { MemberChanges } from './member/member-changes.ts'
-import { MemberError } from './member/member-error.ts'
 import { memberPort } from './member/member-port.ts'
 import { publishUntilKnown } from './member/publish.ts'
 import { replicaSettings, storeSettings, tickMsOf } from './member/settings.ts'
@@ -110,7 +109,10 @@ async function startOn(
       memberId: id,
       heartbeatMs: config.heartbeatIntervalMs,
       electionMs: config.electionTimeoutMs,
-      peerUrls: config.initialAdvertisePeerUrls.map((url) => url.href),
+      // The list rules once there is one: a data directory may be started without the options that it was made with.
+      get peerUrls() {
+        return replica.store.members.get(id)?.peerURLs ?? config.initialAdvertisePeerUrls.map((url) => url.href)
+      },
     },
     events: {
       receive: (messages) => replica.receive(messages),
@@ -132,7 +134,7 @@ async function startOn(
         return { offer: { ...offer, snapshot: meta }, chunks }
       },
     },
-    removed: (by) => removed(`, says ${by}`),
+    removed: (by) => leaving.turnedAway(by),
   })
   const replica = new Replica({
     settings: replicaSettings(config, id),
@@ -145,7 +147,7 @@ async function startOn(
     firstSeq: randomInt(2 ** 47),
     wake: driver.wake,
     later: driver.later,
-    removed: () => removed(''),
+    removed: () => leaving.removed(),
   })
   const port = memberPort({
     ...{ replica, transport, clusterId, name: config.name, metricsText: () => metrics.text() },
@@ -185,6 +187,21 @@ async function startOn(
     ...(config.cors.length === 0 ? {} : { cors: config.cors.includes('*') ? ('*' as const) : config.cors }),
   })
 
+  let catchingUp = { cancel: () => {} }
+  const leaving = new Leaving({
+    replica,
+    log,
+    isServing: () => http.addresses().length > 0,
+    closeClients: () => {
+      catchingUp.cancel()
+      return http.close(DRAIN_MS_MAX)
+    },
+    over: (error) => {
+      if (error === undefined) stopOnce().catch(ended)
+      else ended(error)
+    },
+  })
+
   try {
     await listenAll(config.listenPeerUrls, (url) => peerServer.listen([url]), log)
   } catch (error) {
@@ -195,13 +212,14 @@ async function startOn(
   transport.setRemotes(replica.members.remotes())
   driver.start(replica)
   const clientUrls = config.advertiseClientUrls.map((url) => url.href)
+  const wasRemoved = restored.store.members.isRemoved(id)
   let publishing: { cancel(): void } | undefined
   const publish = (): void => {
     publishing ??= publishUntilKnown(replica, { name: config.name, clientUrls })
   }
-  let catchingUp = { cancel: () => {} }
   const caughtUp = new Promise<void>((done) => {
-    catchingUp = onceCaughtUp(replica, log, done)
+    if (wasRemoved) leaving.removed()
+    else catchingUp = onceCaughtUp(replica, log, done)
   })
   const ready = caughtUp.then(async () => {
     // Not before: a proof of leadership came and went, so the stream to the leader stands and the write cannot be lost on it.
@@ -213,25 +231,13 @@ async function startOn(
     await new Promise<void>((voting) => onceVoting(replica, voting))
   })
 
-  let isLeaving = false
-  const removed = (says: string): void => {
-    if (isLeaving) return
-    isLeaving = true
-    const sentence = `this member was removed from the cluster${says}: remove its data directory and add it again`
-    if (http.addresses().length === 0) {
-      ended(new MemberError('MUSTER_MEMBER_REMOVED', sentence))
-      return
-    }
-    log.warn({ member: id }, `${sentence}. It answers what it was asked, and stops`)
-    void takeLeave(replica, () => http.close(DRAIN_MS_MAX)).then(() => stopOnce(), ended)
-  }
-
   let stopping: Promise<void> | undefined
   const stopOnce = ({ handOver = true }: StopOptions = {}): Promise<void> => {
     stopping ??= stop(handOver)
     return stopping
   }
   const stop = async (handOver: boolean): Promise<void> => {
+    leaving.cancel()
     publishing?.cancel()
     catchingUp.cancel()
     port.end()

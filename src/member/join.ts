@@ -15,7 +15,9 @@ import { MemberError } from './member-error.ts'
 
 /** How long a member of a cluster that is to be joined may take to say who is in it, milliseconds. */
 const JOIN_MS_MAX = 5000
-/** The same where the answer is a precaution: in a new cluster most often nobody is there to answer. */
+/** When one list fits, the others have so long to say that they know better. */
+const GRACE_MS = 1000
+/** The same as `JOIN_MS_MAX` where the answer is a precaution: in a new cluster most often nobody is there to answer. */
 const PROBE_MS_MAX = 1000
 
 /**
@@ -24,7 +26,8 @@ const PROBE_MS_MAX = 1000
  * @throws MemberError MUSTER_JOIN_FAILED: nobody answered, or the answer does not fit the options; MUSTER_ALREADY_BOOTSTRAPPED.
  */
 export async function joinState(config: Config, options: StoreOptions, tls: PeerTls | undefined): Promise<Bootstrap> {
-  const listings = await askAll(config, tls, JOIN_MS_MAX)
+  const fits = (listing: Listing): boolean => !(ownEntry(config, listing) instanceof MemberError)
+  const listings = await askAll(config, tls, JOIN_MS_MAX, fits)
   const { listing, self } = firstThatFits(config, listings)
   // One that lags may not know yet that this member has served.
   checkNeverServed(self.id, listings)
@@ -38,7 +41,7 @@ export async function joinState(config: Config, options: StoreOptions, tls: Peer
  * @throws MemberError MUSTER_ALREADY_BOOTSTRAPPED.
  */
 export async function checkFirstStart(config: Config, id: MemberId, tls: PeerTls | undefined): Promise<void> {
-  checkNeverServed(id, await askAll(config, tls, PROBE_MS_MAX))
+  checkNeverServed(id, await askAll(config, tls, PROBE_MS_MAX, () => false))
 }
 
 /** Client URLs are what a member makes known when it serves for the first time, and before it gets a vote. */
@@ -56,14 +59,34 @@ function otherUrls({ initialCluster, name }: Config): readonly string[] {
   return others.flatMap(({ peerUrls }) => peerUrls.map((url) => url.href))
 }
 
-/** What each of the others says of the cluster, in the order of the options; or why it says nothing. */
-function askAll(config: Config, tls: PeerTls | undefined, timeoutMs: number): Promise<readonly (Listing | Error)[]> {
-  const asked = otherUrls(config).map((url) =>
-    fetchListing(url, tls, timeoutMs).catch((error: unknown) =>
-      error instanceof Error ? error : new Error(String(error)),
-    ),
-  )
-  return Promise.all(asked)
+/**
+ * What each of the others says of the cluster, in the order of the options; or why it says nothing. All are asked at once, and nobody
+ * who hangs is waited for longer than `GRACE_MS` after an answer that is enough.
+ */
+async function askAll(
+  config: Config,
+  tls: PeerTls | undefined,
+  timeoutMs: number,
+  isEnough: (listing: Listing) => boolean,
+): Promise<readonly (Listing | Error)[]> {
+  const urls = otherUrls(config)
+  const answers: (Listing | Error)[] = urls.map((url) => new Error(`${url} had not answered yet`))
+  let grace: NodeJS.Timeout | undefined
+  const patience = new Promise<void>((over) => {
+    const ask = async (url: string, place: number): Promise<void> => {
+      try {
+        const listing = await fetchListing(url, tls, timeoutMs)
+        answers[place] = listing
+        if (isEnough(listing)) grace ??= setTimeout(over, GRACE_MS)
+      } catch (error) {
+        answers[place] = error instanceof Error ? error : new Error(String(error))
+      }
+    }
+    void Promise.all(urls.map(ask)).then(() => over())
+  })
+  await patience
+  clearTimeout(grace)
+  return answers
 }
 
 /** The first list that is that of the options: a member that lags may not have heard of this one yet. */

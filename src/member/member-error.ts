@@ -12,6 +12,8 @@ export type MemberErrorCode =
   | 'MUSTER_JOIN_FAILED'
   /** This member has been part of the cluster before, and its data are gone. */
   | 'MUSTER_ALREADY_BOOTSTRAPPED'
+  /** A new cluster was to be made of a member that has no data. */
+  | 'MUSTER_NOTHING_TO_KEEP'
   /** The cluster removed this member; its data is of no use any more. */
   | 'MUSTER_MEMBER_REMOVED'
 

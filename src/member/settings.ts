@@ -21,8 +21,8 @@ const UNFLUSHED_ENTRIES_MAX = 1024
 const UNFLUSHED_BYTES_MAX = 1024 * 1024
 /** Bytes of commands that may wait in this member. */
 const REQUEST_BYTES_MAX = 256 * 1024 * 1024
-/** How long a removed member still gets the log. Longer than it takes to end, see `leave.ts`. */
-const FAREWELL_MS = 5000
+/** How long a removed member still gets the log: longer than its clients' last answers may take (`DRAIN_MS_MAX` in `musterd.ts`). */
+const FAREWELL_MS = 2000
 /** A request waits 5 s and two election timeouts (API page, 6.2). */
 const REQUEST_MS_BASE = 5000
 

@@ -8,6 +8,8 @@ import { checkBootstrap } from '../config/bootstrap.ts'
 import type { Config } from '../config/config.ts'
 import { resolveInitialCluster } from '../discovery/resolve.ts'
 import type { PeerTls } from '../peer/options.ts'
+import { isMember } from '../raft/membership.ts'
+import { EntryKind } from '../raft/types.ts'
 import { type Bootstrap, bootstrap, initialMemberId } from '../replica/bootstrap.ts'
 import { readRaftState } from '../replica/driver.ts'
 import type { Log } from '../replica/ports.ts'
@@ -34,6 +36,8 @@ export interface StartState {
 /**
  * Restores what `disk` holds, or founds the cluster of `config` and writes its first rows.
  *
+ * What a removed member holds is returned too, as long as its vote may be needed: it serves nobody with it.
+ *
  * @throws MemberError, BootstrapError, DiscoveryError or StoreError, each with one sentence for the user.
  */
 export async function startState(
@@ -49,8 +53,8 @@ export async function startState(
       log.warn({}, 'discovery is ignored: the data directory says which cluster this member belongs to')
     }
     const { stateMachine: store, generation } = await restoreStore(disk, options)
-    if (store.members.isRemoved(raft.identity.memberId)) throw new MemberError('MUSTER_MEMBER_REMOVED', REMOVED)
     const state = { raft, store, generation }
+    if (store.members.isRemoved(raft.identity.memberId)) return removedState(state, given)
     return given.forceNewCluster ? refounded(disk, state, given, log) : state
   }
   const ownPeerUrls = given.initialAdvertisePeerUrls.map((url) => url.href)
@@ -65,6 +69,14 @@ export async function startState(
   return { ...fresh, generation: FIRST_GENERATION }
 }
 
+/** One that the cluster has let go starts no more; until then it may be needed for one more vote (`leave.ts`). */
+function removedState(state: StartState, config: Config): StartState {
+  const { membership, identity } = state.raft
+  const isLetGo = !isMember(membership, identity.memberId)
+  if (isLetGo || config.forceNewCluster) throw new MemberError('MUSTER_MEMBER_REMOVED', REMOVED)
+  return state
+}
+
 async function newCluster(config: Config, options: StoreOptions, tls: PeerTls | undefined): Promise<Bootstrap> {
   const members = config.initialCluster.map(({ name, peerUrls }) => ({
     name,
@@ -75,10 +87,21 @@ async function newCluster(config: Config, options: StoreOptions, tls: PeerTls | 
   return fresh
 }
 
+/** Whether this member is all of its cluster already, also when what its log holds is applied. */
+function isWhole({ raft, store }: StartState): boolean {
+  const { membership, entries, identity } = raft
+  const { voters, learners } = membership
+  const isAlone = voters.length === 1 && voters[0] === identity.memberId && learners.length === 0
+  return isAlone && !entries.some(({ kind, index }) => kind === EntryKind.membership && index > store.appliedIndex)
+}
+
 async function refounded(disk: Disk, state: StartState, config: Config, log: Log): Promise<StartState> {
   const { raft, store, generation } = state
-  const { voters, learners } = raft.membership
-  if (voters.length === 1 && learners.length === 0) {
+  if (store.appliedIndex === 0) {
+    const why = 'it joined a cluster and was never sent the data. Use the data directory of another member'
+    throw new MemberError('MUSTER_NOTHING_TO_KEEP', `cannot make a new cluster of this member: ${why}`)
+  }
+  if (isWhole(state)) {
     log.warn({}, '--force-new-cluster changes nothing: this member is all of its cluster. Take the option away')
     return state
   }

@@ -231,7 +231,10 @@ export class PeerServer {
       `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: ${STREAM_PROTOCOL}\r\n${consent.join('')}\r\n`,
     )
     if (head.length > 0) socket.unshift(head)
-    this.#streams.get(from)?.close(new PeerError('MUSTER_PEER_CLOSED', 'the member opened a new stream'))
+    const before = this.#streams.get(from)
+    // It has not left: its end must not be taken for that.
+    this.#streams.delete(from)
+    before?.close(new PeerError('MUSTER_PEER_CLOSED', 'the member opened a new stream'))
 
     const traffic = transport.counters.of(from)
     const { total } = transport.counters

@@ -22,7 +22,7 @@ export class PeerCounters {
   readonly total: TrafficCounters = noTraffic()
   readonly #byId = new Map<MemberId, TrafficCounters>()
 
-  /** The record of `id`, made when missing. Call it for members only: nothing else bounds the map. */
+  /** The record of `id`, made when missing. For members and guests only, until they are forgotten: nothing else bounds the map. */
   of(id: MemberId): TrafficCounters {
     let found = this.#byId.get(id)
     if (found === undefined) {
@@ -30,6 +30,11 @@ export class PeerCounters {
       this.#byId.set(id, found)
     }
     return found
+  }
+
+  /** Forgets one remote. */
+  forget(id: MemberId): void {
+    this.#byId.delete(id)
   }
 
   /** Forgets remotes that are members no more. */

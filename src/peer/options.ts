@@ -18,7 +18,7 @@ export interface PeerIdentity {
   /** Cluster-scoped settings: all members must have the same. Milliseconds. */
   readonly heartbeatMs: number
   readonly electionMs: number
-  /** Where we are to be reached: for members that do not know us yet. Without it they refuse us. */
+  /** Where we are to be reached: for members that do not know us yet. Without it they refuse us. Read for each handshake: it may change. */
   readonly peerUrls?: readonly string[]
 }
 

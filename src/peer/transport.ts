@@ -65,8 +65,9 @@ export class PeerTransport implements Transport {
 
   /** A member that nobody told us of has opened a stream to us: we answer it at these URLs. False: there are too many such. */
   welcome(id: MemberId, urls: readonly string[]): boolean {
-    if (this.#isClosed || this.#guests.size >= this.#options.limits.guestsMax) return false
+    if (this.#isClosed) return false
     if (this.#remotes.has(id)) return true
+    if (this.#guests.size >= this.#options.limits.guestsMax) return false
     this.#guests.add(id)
     this.#open(id, urls)
     return true
@@ -80,7 +81,9 @@ export class PeerTransport implements Transport {
   /** Its stream to us has ended: one that nobody told us of meanwhile is forgotten. */
   leftBy(id: MemberId): void {
     const remote = this.#remotes.get(id)
-    if (this.#guests.delete(id) && remote !== undefined) this.#forget(remote)
+    if (!this.#guests.delete(id)) return
+    if (remote !== undefined) this.#forget(remote)
+    this.counters.forget(id)
   }
 
   sendSnapshot(to: MemberId, message: Message): void {

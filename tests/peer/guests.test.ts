@@ -58,6 +58,44 @@ describe('a member that nobody told us of', () => {
     expect(old.transport.status()).toEqual([])
   })
 
+  test('may dial again before the end of its first stream is seen, also where there is no room for another', async () => {
+    const old = await member({ id: 'b', ...knowsNobody, limits: { guestsMax: 1 } })
+    const first = await newcomer('a')
+    first.meet(old)
+    await eventually('its stream stands', () => old.server.connected().length === 1)
+    const again = await newcomer('a')
+    again.meet(old)
+    await eventually('the new stream stands', () => again.isConnectedTo(old))
+    await eventually('the old stream is closed', () => !first.isConnectedTo(old))
+    await first.close()
+    expect(old.transport.isGuest(again.id)).toBe(true)
+    again.transport.send([heartbeat('a', 'b', 1)])
+    await eventually('it is heard', () => old.received.length > 0)
+  })
+
+  test('leaves nothing behind when it goes: its counters begin anew with the next', async () => {
+    const old = await member({ id: 'b', ...knowsNobody })
+    const fresh = await newcomer('a')
+    fresh.meet(old)
+    fresh.transport.send([heartbeat('a', 'b', 1)])
+    await eventually('its stream stands', () => fresh.isConnectedTo(old))
+    fresh.transport.send([heartbeat('a', 'b', 1)])
+    await eventually('it is heard', () => old.transport.counters.of(fresh.id).receivedMessages > 0)
+    await fresh.close()
+    await eventually('the guest is forgotten', () => !old.transport.isGuest(fresh.id))
+    expect(old.transport.counters.of(fresh.id).receivedMessages).toBe(0)
+  })
+
+  test('says where it is to be reached at the time when it dials', async () => {
+    const old = await member({ id: 'b', ...knowsNobody })
+    const urls = ['http://127.0.0.1:1']
+    const fresh = await member({ id: 'a', peerUrls: urls })
+    urls[0] = 'http://127.0.0.1:2'
+    fresh.meet(old)
+    await eventually('its stream stands', () => old.server.connected().includes(fresh.id))
+    expect(old.transport.status().map(({ urls: known }) => known)).toEqual([['http://127.0.0.1:2']])
+  })
+
   test('is refused when there are too many such, or when it does not say where it is', async () => {
     const old = await member({ id: 'b', ...knowsNobody, limits: { guestsMax: 1 } })
     const first = await newcomer('a')
