@@ -14,6 +14,7 @@ import { isProxyDirectory } from './proxy/cluster-file.ts'
 import { readRaftState } from './replica/driver.ts'
 import { startProxy } from './start-proxy.ts'
 import { Database } from './store/database.ts'
+import { StoreError } from './store/store-error.ts'
 
 /** What runs in this process. */
 export interface Running {
@@ -34,6 +35,13 @@ export interface Running {
  */
 export async function start(config: Config, log: Logger): Promise<Running> {
   if (isProxyDirectory(config.dataDir)) {
+    // Only who put them there knows which of the two is wanted.
+    if (await isMemberDirectory(config.dataDir)) {
+      throw new StoreError(
+        'MUSTER_DATA_DIR_UNUSABLE',
+        `cannot use "${config.dataDir}" as data directory: it holds data of a member and of a proxy. Take its folder proxy away to start the member`,
+      )
+    }
     if (config.proxy === 'off') log.warn('the data directory is that of a proxy: starting as a proxy')
     return startProxy(config, log)
   }

@@ -41,10 +41,13 @@ const PARSERS: { readonly [K in OptionKind]: (text: string, option: Option) => V
   origins: (text) => parseOrigins(text),
 }
 
+/** Blanks at the ends do not count: they do not in `--initial-cluster` either, where names are told apart. */
 function parseName(text: string): string {
-  if (!/^[^=,\s]{1,256}$/.test(text))
-    throw new RangeError('want a name of 1 to 256 characters without "=", "," or blanks')
-  return text
+  const name = text.trim()
+  if (!/^[^=,\p{Cc}]{1,256}$/u.test(name)) {
+    throw new RangeError('want a name of 1 to 256 characters without "=", "," or control characters')
+  }
+  return name
 }
 
 /** Of several places the first counts. The journal reads standard error. */

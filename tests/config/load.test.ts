@@ -105,6 +105,13 @@ describe('precedence', () => {
     expect(config(['--name=a', '-name', 'b']).name).toBe('b')
   })
 
+  test('a name may have blanks, as in etcd, but for its ends', () => {
+    const { name, dataDir, initialCluster } = config(['--name', ' my etcd '])
+    expect([name, dataDir, initialCluster[0]?.name]).toEqual(['my etcd', 'my etcd.etcd', 'my etcd'])
+    const listed = config(['--name=my etcd', '--initial-cluster=b=http://h:1, my etcd=http://localhost:2380'])
+    expect(listed.initialCluster.map((member) => member.name)).toEqual(['b', 'my etcd'])
+  })
+
   test('variables that nobody knows are reported without their values', () => {
     const { warnings } = load([], { ETCD_FOO: 'secret', MUSTER_BAR: '1', ETCDCTL_API: '2', PATH: '/bin' })
     expect(warnings).toEqual([
@@ -184,11 +191,15 @@ describe('mistakes', () => {
     ],
     [['--election-timeout=60000'], 1, '--election-timeout[60000ms] is too long, and should be set less than 50000ms'],
     [['--snapshot-count=0'], 1, '--snapshot-count is 0, and should be 1 to 10000000 entries'],
-    [['--name='], 2, 'invalid value "" for flag --name: want a name of 1 to 256 characters without "=", "," or blanks'],
+    [
+      ['--name='],
+      2,
+      'invalid value "" for flag --name: want a name of 1 to 256 characters without "=", "," or control characters',
+    ],
     [
       ['--name=a=b'],
       2,
-      'invalid value "a=b" for flag --name: want a name of 1 to 256 characters without "=", "," or blanks',
+      'invalid value "a=b" for flag --name: want a name of 1 to 256 characters without "=", "," or control characters',
     ],
     [['--log-level=loud'], 2, 'invalid value "loud" for flag --log-level: want one of debug, info, warn, error, fatal'],
     [

@@ -1,5 +1,5 @@
 /** `--proxy`, as real processes: in front of three members, while they come and go. */
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { type SideFiles, TestAuthority } from '../support/certificates.ts'
@@ -81,6 +81,24 @@ describe('a proxy', () => {
     const again = startChild(NODE, [MUSTERD, ...words, ...urls])
     await again.untilOutput(/^musterd is ready: member "m1"/m)
     expect(again.stderr).toContain('--proxy is ignored: the data directory is that of a member')
+  })
+
+  test('and a member in one directory are refused, whatever is asked for', async () => {
+    const cluster = await startCluster({ members: 1 })
+    const [member] = cluster.members
+    await member?.terminate()
+    const dataDir = member?.spec.dataDir ?? ''
+    await mkdir(join(dataDir, 'proxy'))
+    for (const mode of ['on', 'off']) {
+      const child = startChild(NODE, [MUSTERD, '--proxy', mode, '--data-dir', dataDir])
+      expect((await child.exited).code).toBe(1)
+      expect(child.stderr).toMatch(
+        /^musterd: cannot use ".*" as data directory: it holds data of a member and of a proxy/m,
+      )
+    }
+    await rm(join(dataDir, 'proxy'), { recursive: true })
+    member?.spawn()
+    await member?.untilReady()
   })
 
   test('starts where the first start of a member failed', async () => {
