@@ -7,7 +7,7 @@
 import { readFileSync } from 'node:fs'
 import process from 'node:process'
 import { type Command, InvalidArgumentError } from 'commander'
-import type { ClientOptions } from '../../src/client/http.ts'
+import type { ClientOptions } from '../../src/client/options.ts'
 
 const ENDPOINTS_DEFAULT = 'http://127.0.0.1:2379'
 
@@ -40,7 +40,7 @@ export function connectionOf(words: ConnectionWords, side: 'here' | 'source' = '
     ...readPem('cert', words.certFile ?? variable('CERT_FILE')),
     ...readPem('key', words.keyFile ?? variable('KEY_FILE')),
   }
-  return { endpoints: endpoints.split(','), tls, ...(credentials === undefined ? {} : { credentials }) }
+  return { endpoints: endpoints.split(','), tls, ...(credentials === undefined ? {} : { auth: credentials }) }
 }
 
 /** A value of an option that is a whole number of at least `min`. For commander. */

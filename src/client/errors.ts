@@ -1,7 +1,7 @@
 /**
  * What can go wrong for a client, as errors with a stable `code`.
  *
- * Owns: the classes, and what each says about the fate of a request. Leaves to others: raising them (http, client).
+ * Owns: the classes, and what each says about the fate of a request. Leaves to others: telling which one it is (failures).
  */
 
 /** Codes of conditions between this process and the servers. Those that servers answer with are numbers (`ErrorCode`). */
@@ -11,6 +11,18 @@ export type ClientErrorCode =
   | 'MUSTER_CLIENT_ANSWER_CUT'
   | 'MUSTER_CLIENT_ANSWER_TOO_LARGE'
   | 'MUSTER_CLIENT_BAD_ANSWER'
+  | 'MUSTER_CLIENT_BAD_VALUE'
+  | 'MUSTER_CLIENT_BUSY'
+  | 'MUSTER_CLIENT_CLOSED'
+
+/** What an error says about the request. */
+export interface Fate {
+  /** The request was surely not applied. */
+  readonly definite: boolean
+  /** The same request may succeed later. */
+  readonly retriable: boolean
+  readonly cause?: unknown
+}
 
 /** Any failure of a request. */
 export class ClientError extends Error {
@@ -21,12 +33,10 @@ export class ClientError extends Error {
   readonly definite: boolean
   /** Whether the same request may succeed later. Repeat a write blindly only when it does no harm twice, or `definite`. */
   readonly retriable: boolean
+  /** Store index at which it was decided. 0: not said, or no server decided. */
+  readonly index: number = 0
 
-  constructor(
-    code: ClientErrorCode | number,
-    message: string,
-    fate: { readonly definite: boolean; readonly retriable: boolean; readonly cause?: unknown },
-  ) {
+  constructor(code: ClientErrorCode | number, message: string, fate: Fate) {
     super(message, fate.cause === undefined ? undefined : { cause: fate.cause })
     this.code = code
     this.definite = fate.definite
@@ -40,18 +50,19 @@ export class ApiError extends ClientError {
   override readonly code: number
   /** HTTP status. */
   readonly status: number
-  /** `index` of the error's body: the store index at which it was decided. 0: not said. */
-  readonly index: number
+  override readonly index: number
   /** The API's `cause`: commonly the key, or what was compared. Empty: none. */
   readonly reason: string
 
-  constructor(status: number, code: number, message: string, reason: string, index: number) {
+  /** @param earlier The same call was sent before, with a fate that nobody knows: then neither is this one's. */
+  constructor(status: number, code: number, message: string, reason: string, index: number, earlier?: ClientError) {
     const shown = code === 0 ? `status ${status}: ${message}` : `${code} ${message}`
-    // 300 and 301 speak of a proposal that may yet be applied, unless a limit refused it at once.
-    const unknown = (code === 300 || code === 301 || (code === 0 && status >= 500)) && !isLimit(reason)
+    const passes = code === 300 || code === 301 || (code === 0 && status >= 500)
     super(code, reason === '' ? shown : `${shown} (${reason})`, {
-      definite: !unknown,
-      retriable: code === 300 || code === 301 || (code === 0 && status >= 500),
+      // 300 and 301 speak of a proposal that may yet be applied, unless a limit refused it at once.
+      definite: earlier === undefined && (!passes || isLimit(reason)),
+      retriable: passes && keyLimitOf(reason) === undefined,
+      cause: earlier,
     })
     this.code = code
     this.status = status
@@ -61,10 +72,14 @@ export class ApiError extends ClientError {
 
   /** The name of the server's limit that refused this for good: the same request will be refused again. */
   get keyLimit(): string | undefined {
-    return /\((key\w+Max) reached\)/.exec(this.reason)?.[1]
+    return keyLimitOf(this.reason)
   }
 }
 
 function isLimit(reason: string): boolean {
   return reason.startsWith('etcdserver: too many requests')
+}
+
+function keyLimitOf(reason: string): string | undefined {
+  return /\((key\w+Max) reached\)/.exec(reason)?.[1]
 }

@@ -1,112 +1,89 @@
 /**
  * Requests to one of several servers.
  *
- * Owns: connections, TLS, the `Authorization` header, time limits, fail-over, bounds of answers. Leaves to others: paths and
- * what answers mean (client, watch), which server is next (endpoints).
+ * Owns: fail-over, retries and their budget, time limits, bounds of answers and of what is under way, hooks. Leaves to others:
+ * connections (wire), which server is next (endpoints), paths and what answers mean (keys, watch).
  *
- * Fail-over never sends a write twice: another server is asked only when the first surely did not get the request, or when
- * the request only reads: then also when the first answered 5xx.
+ * A request is sent again when it surely was not applied, or when `repeatable` says that a second time does no harm. Nothing
+ * else is ever sent twice.
  */
-import { Agent, type Dispatcher, request } from 'undici'
 import { Endpoints } from './endpoints.ts'
 import { ApiError, ClientError } from './errors.ts'
-
-/** Bytes of an answer that is taken as a whole: a value of 10 MiB, twice, with every character escaped. */
-export const ANSWER_BYTES_MAX = 128 * 1024 * 1024
-/** Answers of this length are taken in the fastest way. */
-const SMALL_BYTES_MAX = 64 * 1024
-/** A server that has no connection for us after this long is left for the next. Milliseconds. */
-const CONNECT_MS_MAX = 5_000
-/** Longer than a member lets any request wait (7 s by default). Milliseconds. */
-const TIMEOUT_MS_DEFAULT = 10_000
-
-/** PEM texts. */
-export interface ClientTls {
-  /** Authorities that may have signed the servers' certificates, instead of those that Node.js knows. */
-  readonly ca?: string
-  readonly cert?: string
-  readonly key?: string
-}
-
-export interface ClientOptions {
-  /** Client URLs of one cluster. */
-  readonly endpoints: readonly string[]
-  /** `USER:PASSWORD`. */
-  readonly credentials?: string
-  readonly tls?: ClientTls
-  /** For how long an answer, or its next byte, is waited for. Milliseconds; 10 s by default. */
-  readonly timeoutMs?: number
-  /** Connections to each server; further requests wait for one. 64 by default. */
-  readonly connectionsMax?: number
-}
+import { asClientError, closedError, errorOf } from './failures.ts'
+import { type ClientOptions, type Settings, settingsOf } from './options.ts'
+import { delayAfter, pause } from './pause.ts'
+import { type OpenAnswer, readAll, Wire } from './wire.ts'
 
 export interface Ask {
-  readonly method: 'GET' | 'PUT' | 'POST' | 'DELETE'
+  readonly method: 'GET' | 'HEAD' | 'PUT' | 'POST' | 'DELETE'
   /** Path and query. */
   readonly target: string
-  /** A form, encoded. */
-  readonly form?: string
+  /** A form, encoded; or the body of the type that `contentType` names. */
+  readonly form?: string | undefined
+  readonly contentType?: string
   readonly signal?: AbortSignal | undefined
   /** Instead of the client's. */
   readonly timeoutMs?: number | undefined
   /** For the body alone, likewise; 0: no limit, the caller has one. */
   readonly bodyTimeoutMs?: number
-}
-
-/** The head of an answer, and its body as it comes. */
-export interface OpenAnswer {
-  readonly status: number
-  /** `X-Etcd-Index`; 0 when the server sent none. */
-  readonly index: number
-  /** `X-Etcd-Cluster-Id`; empty when the server sent none, as etcd 0.4. */
-  readonly clusterId: string
-  /** Which server answered. */
-  readonly endpoint: string
-  readonly body: Dispatcher.ResponseData['body']
-  /** Its length as announced; infinite when it was not. */
-  readonly bytes: number
+  /** May be sent again though it may have been applied. Reads always may. */
+  readonly repeatable?: boolean
+  /** Instead of the client's `retry.attemptsMax`. */
+  readonly attemptsMax?: number | undefined
+  /** Ask this server and no other. */
+  readonly endpoint?: string | undefined
+  /** On a connection of its own, apart from those for short requests. */
+  readonly waits?: boolean
 }
 
 export interface Answer {
   readonly status: number
+  /** `X-Etcd-Index`; 0 when the server sent none. */
   readonly index: number
+  /** `X-Raft-Index` and `X-Raft-Term`, likewise. */
+  readonly raftIndex: number
+  readonly raftTerm: number
+  /** `X-Etcd-Cluster-Id`; empty when the server sent none, as etcd 0.4. */
   readonly clusterId: string
+  /** Which server answered. */
+  readonly endpoint: string
   readonly text: string
+  /** An earlier request of this call failed without saying whether it was applied. */
+  readonly earlier: ClientError | undefined
 }
 
-/** Nothing of the request can have reached a server. */
-const NEVER_SENT =
-  /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|EADDRNOTAVAIL|UND_ERR_CONNECT_TIMEOUT|ERR_TLS_\w+|ERR_SSL_\w+|\w*CERT\w*|UNABLE_TO_\w+|HOSTNAME_MISMATCH)$/
-
-/** Connections to the servers of one cluster. */
+/** All requests of one client. */
 export class Http {
   readonly endpoints: Endpoints
-  readonly #agent: Agent
-  readonly #headers: Record<string, string> = {}
-  readonly #timeoutMs: number
+  readonly settings: Settings
+  readonly #wire: Wire
+  readonly #over = new AbortController()
+  #requests = 0
+  #waiting = 0
 
+  /** @throws RangeError on options that make no sense. */
   constructor(options: ClientOptions) {
-    this.endpoints = new Endpoints(options.endpoints)
-    this.#timeoutMs = options.timeoutMs ?? TIMEOUT_MS_DEFAULT
-    this.#agent = new Agent({
-      connections: options.connectionsMax ?? 64,
-      pipelining: 1,
-      keepAliveTimeout: 30_000,
-      connect: { timeout: CONNECT_MS_MAX, ...options.tls },
-    })
-    if (options.credentials !== undefined) {
-      this.#headers['authorization'] = `Basic ${Buffer.from(options.credentials).toString('base64')}`
-    }
+    this.endpoints = new Endpoints(options.endpoints, options.order ?? 'random')
+    this.settings = settingsOf(options)
+    this.#wire = new Wire(this.settings)
   }
 
-  /** Sends a request and takes the whole answer, whatever its status. @throws ClientError; the signal's reason. */
-  async ask(ask: Ask): Promise<Answer> {
-    return this.#withFailOver(ask, async (endpoint) => {
-      const open = await this.#send(endpoint, ask)
-      const { status, index, clusterId } = open
-      const text = await readAll(open, ask)
-      if (status >= 500 && ask.method === 'GET' && this.endpoints.urls.length > 1) throw errorOf(status, text)
-      return { status, index, clusterId, text }
+  /** Aborted when the client is closed. */
+  get over(): AbortSignal {
+    return this.#over.signal
+  }
+
+  /**
+   * Sends a request and takes the whole answer, whatever its status below 500.
+   * @throws ApiError on 5xx; ClientError; the signal's reason.
+   */
+  ask(ask: Ask): Promise<Answer> {
+    return this.#run(ask, async (endpoint, attempt, earlier) => {
+      const open = await this.#send(endpoint, ask, attempt)
+      const text = ask.method === 'HEAD' ? '' : await readAll(open, ask)
+      const { status, index, raftIndex, raftTerm, clusterId } = open
+      if (status >= 500) throw errorOf(status, text, index, earlier)
+      return { status, index, raftIndex, raftTerm, clusterId, endpoint, text, earlier }
     })
   }
 
@@ -114,112 +91,148 @@ export class Http {
    * Sends a GET and returns once the head of the answer is here; the body is the caller's to read or `destroy`.
    * @throws ApiError when the status is not 200; ClientError; the signal's reason.
    */
-  async open(ask: Ask): Promise<OpenAnswer> {
-    return this.#withFailOver(ask, async (endpoint) => {
-      const answer = await this.#send(endpoint, ask)
+  open(ask: Ask): Promise<OpenAnswer> {
+    return this.#run(ask, async (endpoint, attempt) => {
+      const answer = await this.#send(endpoint, ask, attempt)
       if (answer.status === 200) return answer
-      throw errorOf(answer.status, await readAll(answer, ask))
+      throw errorOf(answer.status, await readAll(answer, ask), answer.index)
     })
   }
 
-  /** Ends what is under way and closes all connections. */
-  close(): Promise<void> {
-    return this.#agent.destroy()
+  /** Rests before a retry, and tells the hook. Ends early when the signal aborts or the client is closed. */
+  async rest(ask: Pick<Ask, 'method' | 'target' | 'signal'>, failures: number, error: ClientError): Promise<void> {
+    const { retry, hooks } = this.settings
+    const delayMs = delayAfter(failures, retry.delayMsMin, retry.delayMsMax)
+    const { method, target } = ask
+    const { current } = this.endpoints
+    if (hooks.retry !== undefined) {
+      this.tell('retry', { method, target, endpoint: current, delayMs, attempt: failures, error })
+    }
+    await pause(delayMs, ask.signal, this.over)
   }
 
-  async #withFailOver<T>(ask: Ask, attempt: (endpoint: string) => Promise<T>): Promise<T> {
-    let definite = true
-    for (let left = this.endpoints.urls.length; ; left -= 1) {
-      const endpoint = this.endpoints.current
+  /** Calls a hook. What it throws is logged and nothing else. */
+  tell<Name extends keyof Settings['hooks']>(
+    name: Name,
+    seen: Parameters<NonNullable<Settings['hooks'][Name]>>[0],
+  ): void {
+    const { hooks, logger } = this.settings
+    try {
+      const hook = hooks[name] as ((told: typeof seen) => void) | undefined
+      hook?.(seen)
+    } catch (error) {
+      logger?.warn({ err: error }, `the hook ${name} of a client has thrown`)
+    }
+  }
+
+  /** Ends what is under way and closes all connections. */
+  async close(): Promise<void> {
+    this.#over.abort()
+    await this.#wire.close()
+  }
+
+  async #run<T>(
+    ask: Ask,
+    attempt: (endpoint: string, number: number, earlier: ClientError | undefined) => Promise<T>,
+  ): Promise<T> {
+    ask.signal?.throwIfAborted()
+    if (this.#over.signal.aborted) throw closedError(true)
+    this.#admit(ask)
+    try {
+      return await this.#attempts(ask, attempt)
+    } finally {
+      if (ask.waits === true) this.#waiting -= 1
+      else this.#requests -= 1
+    }
+  }
+
+  #admit(ask: Ask): void {
+    const { requestsMax, watchesMax } = this.settings
+    if (ask.waits === true) {
+      if (this.#waiting >= watchesMax) throw busy('watches', 'watchesMax')
+      this.#waiting += 1
+    } else {
+      if (this.#requests >= requestsMax) throw busy('requests', 'requestsMax')
+      this.#requests += 1
+    }
+  }
+
+  async #attempts<T>(
+    ask: Ask,
+    attempt: (endpoint: string, number: number, earlier: ClientError | undefined) => Promise<T>,
+  ): Promise<T> {
+    const reads = ask.method === 'GET' || ask.method === 'HEAD'
+    const { retry, timeoutMs } = this.settings
+    const attemptsMax = ask.attemptsMax ?? retry.attemptsMax
+    const beganMs = performance.now()
+    const tried: string[] = []
+    let earlier: ClientError | undefined
+    for (let number = 1; ; number += 1) {
+      const endpoint = ask.endpoint ?? this.endpoints.pick(tried)
       try {
-        return await attempt(endpoint)
+        const answer = await attempt(endpoint, number, earlier)
+        this.endpoints.worked(endpoint)
+        return answer
       } catch (thrown) {
         ask.signal?.throwIfAborted()
-        const error = asClientError(thrown, endpoint, ask.method === 'GET')
-        if (error instanceof ApiError && error.status < 500) throw error
-        this.endpoints.failed(endpoint)
-        definite &&= error.definite
-        if (left > 1 && (error.definite || ask.method === 'GET')) continue
-        throw definite === error.definite ? error : withFate(error, definite)
+        if (this.#over.signal.aborted) throw closedError(reads)
+        const error = asClientError(thrown, endpoint, reads || this.#wire.isNeverSent(thrown), earlier)
+        if (!isServersFault(error)) {
+          if (error instanceof ApiError) this.endpoints.worked(endpoint)
+          throw error
+        }
+        this.#leave(endpoint, error)
+        const mayRepeat = error.definite || reads || ask.repeatable === true || this.#wire.isNeverSent(thrown)
+        if (!mayRepeat || number >= attemptsMax) throw error
+        if (!error.definite) earlier ??= error
+        tried.push(endpoint)
+        const isAllTried = ask.endpoint !== undefined || tried.length >= this.endpoints.count
+        if (!isAllTried) continue
+        // Every server was asked: from here on the time is bounded too, or a call would take many times its limit.
+        if (performance.now() - beganMs > (ask.timeoutMs ?? timeoutMs)) throw error
+        await this.rest(ask, number - this.endpoints.count + 1, error)
+        ask.signal?.throwIfAborted()
+        if (this.#over.signal.aborted) throw closedError(earlier === undefined)
       }
     }
   }
 
-  async #send(endpoint: string, ask: Ask): Promise<OpenAnswer> {
-    const timeoutMs = ask.timeoutMs ?? this.#timeoutMs
-    const { form } = ask
-    const answer = await request(endpoint + ask.target, {
-      method: ask.method,
-      dispatcher: this.#agent,
-      headersTimeout: timeoutMs,
-      bodyTimeout: ask.bodyTimeoutMs ?? timeoutMs,
-      headers:
-        form === undefined ? this.#headers : { ...this.#headers, 'content-type': 'application/x-www-form-urlencoded' },
-      ...(form === undefined ? {} : { body: form }),
-      ...(ask.signal === undefined ? {} : { signal: ask.signal }),
-    })
-    return {
-      status: answer.statusCode,
-      index: Number(answer.headers['x-etcd-index'] ?? 0),
-      clusterId: String(answer.headers['x-etcd-cluster-id'] ?? ''),
-      endpoint,
-      body: answer.body,
-      bytes: Number(answer.headers['content-length'] ?? Number.POSITIVE_INFINITY),
+  async #send(endpoint: string, ask: Ask, attempt: number): Promise<OpenAnswer> {
+    const { hooks, timeoutMs } = this.settings
+    if (hooks.request === undefined) return this.#wire.send(endpoint, ask, ask.timeoutMs ?? timeoutMs, this.endpoints)
+    const { method, target } = ask
+    const beganMs = performance.now()
+    try {
+      const answer = await this.#wire.send(endpoint, ask, ask.timeoutMs ?? timeoutMs, this.endpoints)
+      const durationMs = performance.now() - beganMs
+      this.tell('request', { method, target, endpoint, status: answer.status, durationMs, attempt, error: undefined })
+      return answer
+    } catch (thrown) {
+      const durationMs = performance.now() - beganMs
+      const error = thrown instanceof Error ? thrown : new Error(String(thrown))
+      this.tell('request', { method, target, endpoint, status: 0, durationMs, attempt, error })
+      throw thrown
     }
   }
-}
 
-async function readAll({ body, bytes: announced }: OpenAnswer, ask: Ask): Promise<string> {
-  if (announced <= SMALL_BYTES_MAX) return body.text()
-  if (announced > ANSWER_BYTES_MAX && announced !== Number.POSITIVE_INFINITY) throw tooLarge(ask)
-  const pieces: Buffer[] = []
-  let bytes = 0
-  for await (const piece of body as AsyncIterable<Buffer>) {
-    bytes += piece.length
-    if (bytes > ANSWER_BYTES_MAX) throw tooLarge(ask)
-    pieces.push(piece)
+  #leave(endpoint: string, error: ClientError): void {
+    const before = this.endpoints.current
+    this.endpoints.failed(endpoint)
+    const { current } = this.endpoints
+    if (before === current) return
+    this.settings.logger?.debug({ from: before, to: current, err: error }, 'asking another server')
+    if (this.settings.hooks.failover !== undefined) this.tell('failover', { from: before, to: current, error })
   }
-  return pieces.length === 1 ? (pieces[0] as Buffer).toString('utf8') : Buffer.concat(pieces).toString('utf8')
 }
 
-function tooLarge(ask: Ask): ClientError {
-  return new ClientError('MUSTER_CLIENT_ANSWER_TOO_LARGE', `the answer to ${ask.method} ${ask.target} is too large`, {
-    definite: ask.method === 'GET',
-    retriable: false,
+/** Whether another server, or the same one later, may answer better. */
+function isServersFault(error: ClientError): boolean {
+  return error.retriable && !(error instanceof ApiError && error.status < 500)
+}
+
+function busy(what: string, limit: string): ClientError {
+  return new ClientError('MUSTER_CLIENT_BUSY', `too many ${what} are under way (${limit} reached)`, {
+    definite: true,
+    retriable: true,
   })
-}
-
-/** The error that an answer with a bad status stands for. */
-export function errorOf(status: number, text: string): ApiError {
-  try {
-    const body = JSON.parse(text) as { errorCode?: unknown; message?: unknown; cause?: unknown; index?: unknown }
-    const code = typeof body.errorCode === 'number' ? body.errorCode : 0
-    return new ApiError(status, code, String(body.message ?? ''), String(body.cause ?? ''), Number(body.index ?? 0))
-  } catch {
-    return new ApiError(status, 0, text.trim().slice(0, 200), '', 0)
-  }
-}
-
-/** @param reads The request changes nothing, so it was surely not applied. */
-export function asClientError(thrown: unknown, endpoint: string, reads: boolean): ClientError {
-  if (thrown instanceof ClientError) return thrown
-  const { code, message } = describe(thrown)
-  const definite = reads || NEVER_SENT.test(code)
-  if (code === 'UND_ERR_HEADERS_TIMEOUT' || code === 'UND_ERR_BODY_TIMEOUT') {
-    const sentence = `${endpoint} did not answer in time`
-    return new ClientError('MUSTER_CLIENT_TIMEOUT', sentence, { definite, retriable: true, cause: thrown })
-  }
-  const sentence = `cannot reach ${endpoint}: ${message}`
-  return new ClientError('MUSTER_CLIENT_UNREACHABLE', sentence, { definite, retriable: true, cause: thrown })
-}
-
-function describe(thrown: unknown): { readonly code: string; readonly message: string } {
-  if (!(thrown instanceof Error)) return { code: '', message: String(thrown) }
-  const code = 'code' in thrown && typeof thrown.code === 'string' ? thrown.code : ''
-  // A name with several addresses gives an AggregateError without a message of its own.
-  return { code, message: thrown.message === '' ? code : thrown.message }
-}
-
-function withFate(error: ClientError, definite: boolean): ClientError {
-  return new ClientError(error.code, error.message, { definite, retriable: error.retriable, cause: error.cause })
 }

@@ -1,137 +1,124 @@
 /**
- * Watches by long poll.
+ * A watch that goes on for ever.
  *
- * Owns: one poll, its limit of time, what it says of the history; the loop that resumes, and its pauses after failures.
- * Leaves to others: servers and fail-over (http), matching events to anything (callers).
+ * Owns: where it stands in the history, resuming, telling when events were lost, which events are its own. Leaves to others:
+ * one poll (poll), servers and fail-over (http).
  *
- * Long polls, not streams: etcd's streams end without a word when they fall behind, and one from the past delivers a single
- * event.
+ * It never passes over an event in silence: it begins at an index even when it begins now, and an answer moves it on only as far
+ * as the server says that it has looked.
  */
-import { setTimeout as wait } from 'node:timers/promises'
+import { posix } from 'node:path'
 import { ApiError, ClientError } from './errors.ts'
-import { ANSWER_BYTES_MAX, asClientError, type Http } from './http.ts'
-import { badAnswer, type EventJson, parseEvent } from './node.ts'
+import { errorOf } from './failures.ts'
+import type { Http } from './http.ts'
+import type { EventJson } from './node.ts'
+import { type PolledThere, pollOnce } from './poll.ts'
+import type { Prefix } from './prefix.ts'
 import { keyTarget } from './target.ts'
 
-/** A poll is begun anew after this long: a server that is gone is noticed, and the index moves on. Milliseconds. */
-const POLL_MS_DEFAULT = 30_000
-const PAUSE_MS_MIN = 50
-const PAUSE_MS_MAX = 5_000
-
-export interface PollOptions {
-  readonly recursive?: boolean
-  /** The first index of interest; 0: what happens from now on. */
-  readonly waitIndex: number
-  /** How long to wait. Milliseconds; 30 s by default. */
-  readonly pollMs?: number
-  readonly signal?: AbortSignal | undefined
-}
-
-/** What one poll found. */
-export interface Polled {
-  /** Store index when the server began to wait. No event that matches lies between `waitIndex` and this one but `event`. */
-  readonly index: number
-  /** Undefined: none in time, or the server ended the answer. */
-  readonly event: EventJson | undefined
-  /** The server ended the answer without an event, as one does that stops. */
-  readonly closed: boolean
-}
-
 export interface WatchOptions {
+  /** Also what is below. Hidden keys below are left out, as servers do for those who wait. */
   readonly recursive?: boolean
-  /** The first index wanted; 0 or none: what happens from now on. */
-  readonly waitIndex?: number
-  readonly pollMs?: number
-  readonly signal?: AbortSignal
+  /** The first index wanted: one more than that of what you have read. 0 or none: what happens from now on. */
+  readonly from?: number | undefined
+  /** A poll is begun anew after this long: a server that is silently gone is noticed then. Milliseconds; 30 s by default. */
+  readonly pollMs?: number | undefined
+  readonly signal?: AbortSignal | undefined
 }
 
 /** What a watch yields. */
 export type Watched =
   | { readonly kind: 'event'; readonly event: EventJson; readonly index: number }
-  /** Events were lost: the history no longer reaches back. What follows comes after `index`. */
+  /**
+   * Events were lost: the history no longer reaches back, or another cluster answers under these addresses. What follows comes
+   * after `index`: read everything again, with `quorum`, so that what you read is not older.
+   */
   | { readonly kind: 'resync'; readonly index: number }
 
-/** Waits for one event. @throws ApiError; ClientError; the signal's reason. */
-export async function pollOnce(http: Http, path: string, options: PollOptions): Promise<Polled> {
-  const { recursive, waitIndex, pollMs = POLL_MS_DEFAULT, signal } = options
-  signal?.throwIfAborted()
-  const over = new AbortController()
-  const end = (): void => over.abort()
-  signal?.addEventListener('abort', end, { once: true })
-  let timer: NodeJS.Timeout | undefined
-  try {
-    const target = keyTarget(path, { wait: true, recursive, waitIndex: waitIndex === 0 ? undefined : waitIndex })
-    const { index, body, endpoint } = await http.open({ method: 'GET', target, signal: over.signal, bodyTimeoutMs: 0 })
-    let text = ''
-    try {
-      timer = setTimeout(end, pollMs)
-      body.setEncoding('utf8')
-      for await (const piece of body) {
-        text += String(piece)
-        if (text.length > ANSWER_BYTES_MAX) throw badAnswer('no event: it is too large')
-      }
-    } catch (error) {
-      signal?.throwIfAborted()
-      if (over.signal.aborted) return { index, event: undefined, closed: false }
-      throw asClientError(error, endpoint, true)
-    }
-    const closed = text.trim() === ''
-    return { index, event: closed ? undefined : parseEvent(text), closed }
-  } catch (error) {
-    signal?.throwIfAborted()
-    throw error
-  } finally {
-    clearTimeout(timer)
-    signal?.removeEventListener('abort', end)
-  }
-}
-
-/** See `MusterClient.watch`. @throws ApiError that asking again will not change; ClientError likewise. */
-export async function* watchKey(http: Http, path: string, options: WatchOptions): AsyncGenerator<Watched, void, void> {
+/** See `Keys.watch`. */
+export async function* watchKey(
+  http: Http,
+  prefix: Prefix,
+  path: string,
+  options: WatchOptions,
+): AsyncGenerator<Watched, void, void> {
   const { recursive = false, pollMs, signal } = options
-  let waitIndex = options.waitIndex ?? 0
-  let pauseMs = PAUSE_MS_MIN
-  while (!isAborted(signal)) {
+  const full = cleaned(prefix.full(path))
+  const isOver = (): boolean => signal?.aborted === true || http.over.aborted
+  let next = options.from ?? 0
+  let clusterId = ''
+  let failures = 0
+  while (!isOver()) {
+    let polled: PolledThere
     try {
-      const polled = await pollOnce(http, path, {
-        recursive,
-        waitIndex,
-        signal,
-        ...(pollMs === undefined ? {} : { pollMs }),
-      })
-      if (polled.closed) await pause(pauseMs, signal)
-      pauseMs = PAUSE_MS_MIN
-      // From an idle answer the index moves on with the server's, so that the history never runs away from it.
-      if (polled.event === undefined) {
-        waitIndex = Math.max(waitIndex, polled.index + 1)
-        continue
-      }
-      const index = polled.event.node.modifiedIndex ?? 0
-      waitIndex = index + 1
-      yield { kind: 'event', event: polled.event, index }
+      if (next === 0) next = (await indexNow(http, full, signal)) + 1
+      polled = await pollOnce(http, full, { recursive, waitIndex: next, pollMs, signal })
     } catch (error) {
-      if (isAborted(signal)) return
-      if (error instanceof ApiError && error.code === 401) {
-        waitIndex = error.index + 1
-        yield { kind: 'resync', index: error.index }
-        continue
-      }
-      if (!(error instanceof ClientError) || !error.retriable) throw error
-      await pause(pauseMs * (0.5 + Math.random()), signal)
-      pauseMs = Math.min(pauseMs * 2, PAUSE_MS_MAX)
+      if (isOver()) return
+      if (!(error instanceof ClientError)) throw error
+      const isLost = error instanceof ApiError && error.code === 401
+      if (!isLost && !error.retriable) throw error
+      if (isLost) next = error.index + 1
+      failures += 1
+      // A history that is lost twice in a row may be lost all the time: that must not become a tight loop.
+      if (!isLost || failures > 1)
+        await http.rest({ method: 'GET', target: keyTarget(full, { wait: true }), signal }, failures, error)
+      if (isLost) yield { kind: 'resync', index: error.index }
+      continue
     }
+    if (clusterId !== '' && polled.clusterId !== '' && polled.clusterId !== clusterId) {
+      clusterId = polled.clusterId
+      next = polled.index + 1
+      yield { kind: 'resync', index: polled.index }
+      continue
+    }
+    if (polled.clusterId !== '') clusterId = polled.clusterId
+    if (polled.closed) {
+      failures += 1
+      await http.rest({ method: 'GET', target: keyTarget(full, { wait: true }), signal }, failures, ended())
+    } else failures = 0
+    const { event } = polled
+    // From an idle answer the index moves on with the server's, so that the history never runs away from it.
+    if (event === undefined) {
+      next = Math.max(next, polled.index + 1)
+      continue
+    }
+    const index = event.node.modifiedIndex ?? 0
+    next = Math.max(next, index) + 1
+    if (http.settings.hooks.watchLag !== undefined) {
+      http.tell('watchLag', { path, index, behind: Math.max(0, polled.index - index) })
+    }
+    if (isAbout(full, recursive, event.node.key)) yield { kind: 'event', event: prefix.event(event), index }
   }
 }
 
-function isAborted(signal: AbortSignal | undefined): boolean {
-  return signal?.aborted === true
+/** The store index now, from whoever may read the key. */
+async function indexNow(http: Http, path: string, signal: AbortSignal | undefined): Promise<number> {
+  const { status, index } = await http.ask({ method: 'HEAD', target: keyTarget(path, {}), signal })
+  if (status !== 200 && status !== 404 && index === 0) throw errorOf(status, '', index)
+  return index
 }
 
-/** Waits; returns at once when the signal aborts. */
-async function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
-  try {
-    await wait(ms, undefined, signal === undefined ? {} : { signal })
-  } catch (error) {
-    if (!isAborted(signal)) throw error
-  }
+/**
+ * Whether an event concerns what is watched. The history of etcd knows hidden keys, which live watchers do not see, and 2.x
+ * takes the removal of `/a` for one of all keys that begin with `/a`.
+ */
+function isAbout(path: string, recursive: boolean, key: string | undefined): boolean {
+  if (key === undefined || key === path || key === '/' || path.startsWith(`${key}/`)) return true
+  if (!recursive) return false
+  const below = path === '/' ? key : key.startsWith(`${path}/`) ? key.slice(path.length) : undefined
+  return below !== undefined && !below.includes('/_')
+}
+
+/** The path as servers see it. */
+export function cleaned(path: string): string {
+  const clean = posix.normalize(path.toWellFormed())
+  return clean === '/' ? clean : clean.replace(/\/$/, '')
+}
+
+function ended(): ClientError {
+  return new ClientError('MUSTER_CLIENT_ANSWER_CUT', 'the server ended the watch without an event', {
+    definite: true,
+    retriable: true,
+  })
 }

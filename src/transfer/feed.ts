@@ -13,7 +13,7 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { ApiError } from '../client/errors.ts'
 import type { EventJson } from '../client/node.ts'
-import type { Polled, PollOptions } from '../client/watch.ts'
+import type { Polled, PollOptions } from '../client/poll.ts'
 import type { EventQueue } from './event-queue.ts'
 import type { Patience } from './patience.ts'
 

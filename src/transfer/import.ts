@@ -142,7 +142,7 @@ export class LiveImport {
   async #isOneCluster(): Promise<boolean> {
     const { source, target, signal } = this.#options
     const path = `/_muster_probe_${randomUUID()}`
-    await target.set(path, 'is this the same cluster?', { ttlSeconds: PROBE_TTL_S, signal })
+    await target.set(path, 'is this the same cluster?', { ttl: PROBE_TTL_S, signal })
     try {
       await source.get(path, { quorum: true, signal })
       return true

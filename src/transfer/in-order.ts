@@ -60,7 +60,7 @@ export async function liftIndex(options: LiftOptions): Promise<InOrder> {
         for (let left = index - targetIndex; left > 0; left -= 1) {
           signal.throwIfAborted()
           await lanes.add(async () => {
-            const written = await target.set(LIFT_KEY, '', { ttlSeconds: LIFT_TTL_S, brief: true, signal })
+            const written = await target.set(LIFT_KEY, '', { ttl: LIFT_TTL_S, brief: true, signal })
             targetIndex = Math.max(targetIndex, written.index)
           })
         }

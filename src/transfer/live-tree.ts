@@ -5,8 +5,10 @@
  * hidden places there are (hidden), following changes (feed).
  */
 import { ErrorCode } from '../api.ts'
-import type { CallOptions, Listing, MusterClient } from '../client/client.ts'
+import type { MusterClient } from '../client/client.ts'
 import { ApiError } from '../client/errors.ts'
+import type { CallOptions } from '../client/keys.ts'
+import type { Listing } from '../client/listed.ts'
 import type { ListedNode } from '../client/listing.ts'
 import type { HiddenPlaces } from './hidden.ts'
 import type { Patience } from './patience.ts'

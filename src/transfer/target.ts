@@ -5,8 +5,9 @@
  * written and in which order (copy, apply).
  */
 import { ErrorCode } from '../api.ts'
-import type { Listing, MusterClient } from '../client/client.ts'
+import type { MusterClient } from '../client/client.ts'
 import { ApiError } from '../client/errors.ts'
+import type { Listing } from '../client/listed.ts'
 import type { Patience } from './patience.ts'
 import type { TreeNode } from './tree.ts'
 
@@ -58,7 +59,7 @@ export class Target {
     try {
       if (node.dir) await this.#putDirectory(node)
       else {
-        const options = { ttlSeconds: node.ttlSeconds, brief: true }
+        const options = { ttl: node.ttlSeconds, brief: true }
         // Without the signal: it would cost as much as the write, which ends by itself in a moment.
         await this.patience.ask(() => this.client.set(node.path, node.value, options))
       }
@@ -73,7 +74,7 @@ export class Target {
   /** Changes what is left of a node's time. False: it is not there. @throws as `put`. */
   async refresh(node: TreeNode, ttlSeconds: number): Promise<boolean> {
     try {
-      await this.patience.ask((signal) => this.client.refresh(node.path, ttlSeconds, { signal }))
+      await this.patience.ask((signal) => this.client.refresh(node.path, { ttl: ttlSeconds, signal }))
       return true
     } catch (error) {
       if (isCode(error, ErrorCode.keyNotFound)) return false
@@ -118,10 +119,10 @@ export class Target {
   async #putDirectory(node: TreeNode): Promise<void> {
     const { path, ttlSeconds } = node
     try {
-      await this.patience.ask((signal) => this.client.makeDirectory(path, { ttlSeconds, signal }))
+      await this.patience.ask((signal) => this.client.setDir(path, { ttl: ttlSeconds, signal }))
     } catch (error) {
       if (!isCode(error, ErrorCode.notFile)) throw error
-      await this.patience.ask((signal) => this.client.updateDirectory(path, { ttlSeconds, signal }))
+      await this.patience.ask((signal) => this.client.updateDir(path, { ttl: ttlSeconds, signal }))
     }
   }
 

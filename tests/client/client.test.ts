@@ -16,7 +16,7 @@ async function startRig(
 }
 
 function clientOf(endpoints: readonly string[], end = async (): Promise<void> => undefined): MusterClient {
-  const client = new MusterClient({ endpoints, timeoutMs: 2_000 })
+  const client = new MusterClient({ endpoints, order: 'given', timeoutMs: 2_000 })
   onTestFinished(async () => {
     await client.close()
     await end()
@@ -56,14 +56,14 @@ describe('keys', () => {
     const { node, index } = await client.get('/a')
     expect(node).toMatchObject({ key: '/a', value: '2', modifiedIndex: index })
     expect((await client.get('/a', { quorum: true })).node.value).toBe('2')
-    await client.compareAndSwap('/a', '3', { prevValue: '2' })
-    expect(await errorOf(client.compareAndSwap('/a', '4', { prevIndex: 1 }))).toMatchObject({
+    await client.cas('/a', '3', { prevValue: '2' })
+    expect(await errorOf(client.cas('/a', '4', { prevIndex: 1 }))).toMatchObject({
       code: 101,
       definite: true,
     })
-    expect(await errorOf(client.create('/a', '5'))).toMatchObject({ code: 105, status: 412, reason: '/a' })
-    await client.update('/a', '6', { ttlSeconds: 100 })
-    expect((await client.refresh('/a', 200)).node).toMatchObject({ value: '6', ttl: 200 })
+    expect(await errorOf(client.add('/a', '5'))).toMatchObject({ code: 105, status: 412, reason: '/a' })
+    await client.update('/a', '6', { ttl: 100 })
+    expect((await client.refresh('/a', { ttl: 200 })).node).toMatchObject({ value: '6', ttl: 200 })
     expect((await client.delete('/a')).prevNode?.value).toBe('6')
     expect(await errorOf(client.get('/a'))).toMatchObject({ code: 100, retriable: false, definite: true })
     expect(await errorOf(client.update('/none', '7'))).toMatchObject({ code: 100 })
@@ -83,9 +83,9 @@ describe('keys', () => {
 
   test('directories are made, given a time to live and removed', async () => {
     const { client } = await startRig()
-    await client.makeDirectory('/d')
-    expect(await errorOf(client.makeDirectory('/d'))).toMatchObject({ code: 102 })
-    expect((await client.updateDirectory('/d', { ttlSeconds: 50 })).node.ttl).toBe(50)
+    await client.setDir('/d')
+    expect(await errorOf(client.setDir('/d'))).toMatchObject({ code: 102 })
+    expect((await client.updateDir('/d', { ttl: 50 })).node.ttl).toBe(50)
     await client.set('/d/k', 'x')
     expect(await errorOf(client.delete('/d', { dir: true }))).toMatchObject({ code: 108 })
     expect((await client.peek('/d'))?.dir).toBe(true)
@@ -225,7 +225,7 @@ test('credentials go with every request', async () => {
     seen = request.headers.authorization
     response.end('{"action":"get","node":{"key":"/a","value":""}}')
   })
-  const client = new MusterClient({ endpoints: [odd.url], credentials: 'root:p:w' })
+  const client = new MusterClient({ endpoints: [odd.url], auth: 'root:p:w' })
   onTestFinished(() => client.close())
   await client.get('/a')
   expect(Buffer.from(seen?.replace('Basic ', '') ?? '', 'base64').toString()).toBe('root:p:w')
@@ -246,7 +246,7 @@ describe('a watch', () => {
     const from = (await client.position()).index
     const over = new AbortController()
     const seen: string[] = []
-    for await (const watched of client.watch('/d', { recursive: true, waitIndex: from, signal: over.signal })) {
+    for await (const watched of client.watch('/d', { recursive: true, from, signal: over.signal })) {
       if (watched.kind === 'event') seen.push(`${watched.event.action} ${watched.event.node.key}`)
       if (seen.length === 1) await http.ask('PUT', '/v2/keys/d/b', 'value=2')
       if (seen.length === 2) await http.ask('DELETE', '/v2/keys/d/a')
@@ -276,7 +276,7 @@ describe('a watch', () => {
       response.end(`{"action":"set","node":{"key":"/a","value":"${waitIndex}","modifiedIndex":1009}}\n`)
     })
     const seen: unknown[] = []
-    for await (const watched of clientOf([odd.url]).watch('/a', { waitIndex: 1 })) {
+    for await (const watched of clientOf([odd.url]).watch('/a', { from: 1 })) {
       seen.push(watched.kind === 'resync' ? watched.index : watched.event.node.value)
       if (seen.length === 2) break
     }
@@ -290,7 +290,7 @@ describe('a watch', () => {
       response.writeHead(200, { 'x-etcd-index': '50' })
       response.end(asked.length < 3 ? '' : '{"action":"set","node":{"key":"/a","value":"1","modifiedIndex":60}}\n')
     })
-    for await (const watched of clientOf([odd.url]).watch('/a', { waitIndex: 7 })) {
+    for await (const watched of clientOf([odd.url]).watch('/a', { from: 7 })) {
       expect(watched).toMatchObject({ kind: 'event', index: 60 })
       break
     }
@@ -301,7 +301,7 @@ describe('a watch', () => {
     const odd = await startOdd((request) => request.socket.destroy())
     const { client, http } = await startRig(odd.url)
     await http.ask('PUT', '/v2/keys/a', 'value=1')
-    for await (const watched of client.watch('/a', { waitIndex: 1 })) {
+    for await (const watched of client.watch('/a', { from: 1 })) {
       expect(watched).toMatchObject({ kind: 'event', event: { node: { value: '1' } } })
       break
     }

@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import { expect, onTestFinished, test } from 'vitest'
 import { MusterClient } from '../../src/client/client.ts'
-import type { ClientTls } from '../../src/client/http.ts'
+import type { ClientTls } from '../../src/client/options.ts'
 import { TestAuthority } from '../support/certificates.ts'
 
 const authority = new TestAuthority()

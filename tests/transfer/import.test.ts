@@ -54,7 +54,7 @@ async function startPair(): Promise<Running> {
 test('it copies, follows until asked to end, verifies', async () => {
   const { source, target, steering, said, start } = await startPair()
   await source.client.set('/a', '1')
-  await source.client.set('/_h/x', '2', { ttlSeconds: 500 })
+  await source.client.set('/_h/x', '2', { ttl: 500 })
   const running = start()
   await eventually('that it follows', () => said.includes('following'))
   await source.client.set('/b', '3')

@@ -1,0 +1,21 @@
+/** JSON bodies other than those of keys. */
+import { badAnswer } from './node.ts'
+
+/** An object whose fields nobody has checked. */
+export type JsonAnswer = Readonly<Record<string, unknown>>
+
+/** @throws ClientError `MUSTER_CLIENT_BAD_ANSWER` when it is no object. */
+export function parseJson(text: string, endpoint: string): JsonAnswer {
+  try {
+    const body = JSON.parse(text) as JsonAnswer | null
+    if (typeof body === 'object' && body !== null) return body
+  } catch (error) {
+    throw badAnswer(`not JSON (${endpoint}): ${text.slice(0, 100)}`, error)
+  }
+  throw badAnswer(`no object (${endpoint}): ${text.slice(0, 100)}`)
+}
+
+/** What a request carries. */
+export function encodeJson(body: object | undefined): { readonly form?: string; readonly contentType?: string } {
+  return body === undefined ? {} : { form: JSON.stringify(body), contentType: 'application/json' }
+}

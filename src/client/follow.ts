@@ -1,0 +1,173 @@
+/**
+ * A subtree that is kept up to date.
+ *
+ * Owns: reading it, taking events while the reader is busy, reading again when some were lost. Leaves to others: events (watch),
+ * what they do to the tree (view).
+ *
+ * The tree changes only while the reader waits for the next view, so a view is whole and stays as it is in between; what
+ * happens meanwhile is queued, and makes one view. A queue that is full is thrown away and the tree read again.
+ */
+import { ApiError, ClientError } from './errors.ts'
+import { errorOf } from './failures.ts'
+import type { Answer, Http } from './http.ts'
+import { type EventJson, type NodeJson, parseEvent } from './node.ts'
+import type { Prefix } from './prefix.ts'
+import { keyTarget } from './target.ts'
+import { type ViewNode, ViewTree } from './view.ts'
+import { cleaned, watchKey } from './watch.ts'
+
+const NODES_MAX_DEFAULT = 1_000_000
+/** Characters of paths and values together. */
+const CHARS_MAX_DEFAULT = 256 * 1024 * 1024
+/** Events that wait for the reader. */
+const EVENTS_MAX = 10_000
+
+export interface FollowOptions {
+  /** Nodes that a view may have. 1,000,000 by default. */
+  readonly nodesMax?: number
+  /** Characters of their paths and values. 268,435,456 by default. */
+  readonly charsMax?: number
+  /** As of `watch`. */
+  readonly pollMs?: number | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
+/** A subtree at one moment. */
+export interface View {
+  /** Store index: everything up to here is in it. */
+  readonly index: number
+  /**
+   * Nodes by path, directories too, in no order; hidden ones are left out. The same object each time: it changes when you ask
+   * for the next view, so copy what you keep.
+   */
+  readonly nodes: ReadonlyMap<string, ViewNode>
+  /** What has happened since the view before, in order. Empty when `fresh`. */
+  readonly events: readonly EventJson[]
+  /** It was read as a whole: the first view, and those after events were lost. Anything may differ. */
+  readonly fresh: boolean
+}
+
+/** See `Keys.follow`. */
+export async function* followTree(
+  http: Http,
+  prefix: Prefix,
+  path: string,
+  options: FollowOptions,
+): AsyncGenerator<View, void, void> {
+  const { nodesMax = NODES_MAX_DEFAULT, charsMax = CHARS_MAX_DEFAULT, pollMs, signal } = options
+  const top = cleaned(path.startsWith('/') ? path : `/${path}`)
+  const tree = new ViewTree(top, nodesMax, charsMax)
+  for (let isFirst = true; ; isFirst = false) {
+    const read = await readTree(http, prefix, top, isFirst, signal)
+    if (read === undefined) return
+    tree.replace(read.node)
+    const inbox = new Inbox(http, prefix, top, read.index + 1, pollMs, signal)
+    try {
+      yield { index: read.index, nodes: tree.nodes, events: [], fresh: true }
+      while (true) {
+        const events = await inbox.take()
+        if (events.length === 0) break
+        for (const event of events) tree.apply(event)
+        yield { index: events.at(-1)?.node.modifiedIndex ?? 0, nodes: tree.nodes, events, fresh: false }
+      }
+      if (!inbox.isLost) return
+    } finally {
+      await inbox.close()
+    }
+  }
+}
+
+/** Events of one watch, until it ends or some are lost. */
+class Inbox {
+  /** Some were lost. */
+  isLost = false
+  readonly #over = new AbortController()
+  readonly #reading: Promise<void>
+  #events: EventJson[] = []
+  #isEnded = false
+  #error: unknown
+  #wake: () => void = () => undefined
+
+  constructor(
+    http: Http,
+    prefix: Prefix,
+    path: string,
+    from: number,
+    pollMs: number | undefined,
+    signal: AbortSignal | undefined,
+  ) {
+    const both = signal === undefined ? this.#over.signal : AbortSignal.any([signal, this.#over.signal])
+    this.#reading = this.#read(watchKey(http, prefix, path, { recursive: true, from, pollMs, signal: both }))
+  }
+
+  /** What has come, once there is something; empty: it has ended, or events were lost. @throws what ended the watch. */
+  async take(): Promise<readonly EventJson[]> {
+    while (this.#events.length === 0 && !this.#isEnded) {
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve
+      })
+    }
+    if (this.isLost) return []
+    const events = this.#events
+    this.#events = []
+    if (events.length === 0 && this.#error !== undefined) throw this.#error
+    return events
+  }
+
+  async close(): Promise<void> {
+    this.#over.abort()
+    await this.#reading
+  }
+
+  async #read(watch: ReturnType<typeof watchKey>): Promise<void> {
+    try {
+      for await (const watched of watch) {
+        if (watched.kind === 'resync' || this.#events.length >= EVENTS_MAX) {
+          this.isLost = true
+          this.#events = []
+          break
+        }
+        this.#events.push(watched.event)
+        this.#wake()
+      }
+    } catch (error) {
+      this.#error = error
+    }
+    this.#isEnded = true
+    this.#wake()
+  }
+}
+
+/**
+ * Reads until it succeeds; undefined: the signal aborted. The first time from any server; later views must not be older than
+ * those before.
+ */
+async function readTree(
+  http: Http,
+  prefix: Prefix,
+  path: string,
+  isFirst: boolean,
+  signal: AbortSignal | undefined,
+): Promise<{ readonly node: NodeJson | undefined; readonly index: number } | undefined> {
+  const target = keyTarget(prefix.full(path), { recursive: true, quorum: isFirst ? undefined : true })
+  const isOver = (): boolean => signal?.aborted === true || http.over.aborted
+  for (let failures = 1; !isOver(); failures += 1) {
+    try {
+      const answer = await http.ask({ method: 'GET', target, signal })
+      return { node: nodeOf(answer, prefix), index: answer.index }
+    } catch (error) {
+      if (isOver()) return undefined
+      if (!(error instanceof ClientError) || !error.retriable) throw error
+      await http.rest({ method: 'GET', target, signal }, failures, error)
+    }
+  }
+  return undefined
+}
+
+/** What was read; undefined when nothing is there. */
+function nodeOf({ status, text, index }: Answer, prefix: Prefix): NodeJson | undefined {
+  if (status === 200) return prefix.node(parseEvent(text).node)
+  const error = errorOf(status, text, index)
+  if (error instanceof ApiError && (error.code === 100 || error.code === 104)) return undefined
+  throw error
+}

@@ -1,0 +1,53 @@
+/**
+ * A listing that is under way.
+ *
+ * Owns: reading the body into nodes, and telling one that was cut. Leaves to others: the grammar (listing).
+ */
+import { ClientError } from './errors.ts'
+import { asClientError } from './failures.ts'
+import { type ListedNode, ListingParser } from './listing.ts'
+import type { Prefix } from './prefix.ts'
+import type { OpenAnswer } from './wire.ts'
+
+/** A subtree at one moment. */
+export interface Listing {
+  /** Store index of that moment. */
+  readonly index: number
+  /** Empty when the server does not tell. */
+  readonly clusterId: string
+  /** All nodes, a directory before what it holds, the listed one first. Read it to the end, or `return` from it. */
+  readonly nodes: AsyncIterable<readonly ListedNode[]>
+}
+
+/** The nodes of an answer as they arrive. @throws ClientError `MUSTER_CLIENT_ANSWER_CUT` when it ends early. */
+export async function* nodesOf(open: OpenAnswer, prefix: Prefix): AsyncGenerator<readonly ListedNode[], void, void> {
+  const parser = new ListingParser()
+  try {
+    for await (const piece of open.body as AsyncIterable<Buffer>) {
+      const nodes = parser.push(piece)
+      if (nodes.length > 0) yield named(nodes, prefix)
+    }
+  } catch (error) {
+    throw cutOr(error, open.endpoint)
+  }
+  const rest = parser.finish()
+  if (rest.length > 0) yield named(rest, prefix)
+  if (!parser.complete) throw cutOr(undefined, open.endpoint)
+}
+
+/** What ended a body before its end. */
+export function cutOr(error: unknown, endpoint: string): unknown {
+  if (error instanceof ClientError || (error instanceof Error && error.name === 'AbortError')) return error
+  const cause = error === undefined ? undefined : asClientError(error, endpoint, true)
+  const why = cause === undefined ? '' : `: ${cause.message}`
+  return new ClientError('MUSTER_CLIENT_ANSWER_CUT', `${endpoint} stopped in the middle of a listing${why}`, {
+    definite: true,
+    retriable: true,
+    cause,
+  })
+}
+
+function named(nodes: readonly ListedNode[], prefix: Prefix): readonly ListedNode[] {
+  if (prefix.text === '') return nodes
+  return nodes.map((node) => ({ ...node, path: prefix.own(node.path) }))
+}

@@ -1,0 +1,79 @@
+/**
+ * One long poll.
+ *
+ * Owns: its limit of time, and what it says of the history. Leaves to others: servers and fail-over (http), going on (watch).
+ *
+ * Long polls, not streams: etcd's streams end without a word when they fall behind, and one from the past delivers a single
+ * event.
+ */
+import { asClientError } from './failures.ts'
+import type { Http } from './http.ts'
+import { badAnswer, type EventJson, parseEvent } from './node.ts'
+import { keyTarget } from './target.ts'
+import { ANSWER_BYTES_MAX } from './wire.ts'
+
+/** A poll is begun anew after this long: a server that is gone is noticed, and the index moves on. Milliseconds. */
+const POLL_MS_DEFAULT = 30_000
+
+export interface PollOptions {
+  readonly recursive?: boolean
+  /** The first index of interest; 0: what happens from now on. */
+  readonly waitIndex: number
+  /** How long to wait. Milliseconds; 30 s by default. */
+  readonly pollMs?: number | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
+/** What one poll found. */
+export interface Polled {
+  /** Store index when the server began to wait. No event that matches lies between `waitIndex` and this one but `event`. */
+  readonly index: number
+  /** Undefined: none in time, or the server ended the answer. */
+  readonly event: EventJson | undefined
+  /** The server ended the answer without an event, as one does that stops. */
+  readonly closed: boolean
+}
+
+/** The same, and which cluster it was. */
+export interface PolledThere extends Polled {
+  /** Empty when the server does not tell. */
+  readonly clusterId: string
+}
+
+/** Waits for one event. @param path as the cluster names it. @throws ApiError; ClientError; the signal's reason. */
+export async function pollOnce(http: Http, path: string, options: PollOptions): Promise<PolledThere> {
+  const { recursive, waitIndex, pollMs = POLL_MS_DEFAULT, signal } = options
+  signal?.throwIfAborted()
+  const over = new AbortController()
+  const end = (): void => over.abort()
+  signal?.addEventListener('abort', end, { once: true })
+  let timer: NodeJS.Timeout | undefined
+  try {
+    const target = keyTarget(path, { wait: true, recursive, waitIndex: waitIndex === 0 ? undefined : waitIndex })
+    const ask = { method: 'GET', target, signal: over.signal, bodyTimeoutMs: 0, waits: true } as const
+    const { index, clusterId, body, endpoint } = await http.open(ask)
+    let text = ''
+    try {
+      timer = setTimeout(end, pollMs)
+      body.setEncoding('utf8')
+      for await (const piece of body) {
+        text += String(piece)
+        if (text.length > ANSWER_BYTES_MAX) throw badAnswer('no event: it is too large')
+      }
+    } catch (error) {
+      signal?.throwIfAborted()
+      if (over.signal.aborted) return { index, event: undefined, closed: false, clusterId }
+      // The server said where it stood, and no event can have been lost: what was cut is asked for again.
+      http.endpoints.failed(endpoint)
+      throw asClientError(error, endpoint, true)
+    }
+    const closed = text.trim() === ''
+    return { index, event: closed ? undefined : parseEvent(text), closed, clusterId }
+  } catch (error) {
+    signal?.throwIfAborted()
+    throw error
+  } finally {
+    clearTimeout(timer)
+    signal?.removeEventListener('abort', end)
+  }
+}
