@@ -8,7 +8,7 @@
 import type { ClientOdds } from './clients.ts'
 import type { SimMember } from './member.ts'
 import { CALM_NETWORK, type NetworkOdds } from './network.ts'
-import { Operator } from './operator.ts'
+import { Operator, type Sizes } from './operator.ts'
 import type { Prng } from './prng.ts'
 import { ELECTION_MS } from './settings.ts'
 import { CALM_SNAPSHOTS, type SnapshotOdds } from './snapshot-carrier.ts'
@@ -36,6 +36,8 @@ export type Fault = keyof FaultRates
 /** Everything that a seed draws before its run begins. */
 export interface Plan {
   readonly members: number
+  /** Between which sizes the cluster is kept where its members change. */
+  readonly sizes: Sizes
   readonly faultMs: number
   readonly rates: FaultRates
   /** How long a fault lasts, on average. */
@@ -79,6 +81,7 @@ export function drawPlan(random: Prng): Plan {
   }
   return {
     members: random.pick([3, 3, 3, 3, 4, 5, 5]),
+    sizes: { min: 3, max: 6 },
     faultMs: random.pick([1500, 2500, 4000]),
     rates,
     lastsMs: random.pick([20, 100, 300, 600]),
@@ -114,6 +117,13 @@ export function drawChanges(plan: Plan, random: Prng): Plan {
   return { ...plan, rates: { ...plan.rates, change: random.chance(0.5) ? random.pick([100, 300, 800]) : 0 } }
 }
 
+/** The same for a cluster so small that one vote decides: 1 to 3 members, which always change. */
+export function drawSmall(plan: Plan, random: Prng): Plan {
+  const change = random.pick([100, 100, 300])
+  const members = random.pick([1, 2, 2, 3])
+  return { ...plan, members, sizes: { min: 1, max: 3 }, rates: { ...plan.rates, change } }
+}
+
 function drawNetwork(random: Prng): NetworkOdds {
   const delayMsMax = random.pick([0.8, 5, 40])
   return {
@@ -140,7 +150,7 @@ export class Nemesis {
     this.#world = world
     this.#plan = plan
     this.#random = world.random.fork()
-    this.operator = plan.rates.change > 0 ? new Operator(world) : undefined
+    this.operator = plan.rates.change > 0 ? new Operator(world, plan.sizes) : undefined
     world.network.odds = plan.network
     world.snapshots.odds = plan.snapshots
     world.diskSpeeds.fill(plan.disk)

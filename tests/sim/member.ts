@@ -5,6 +5,8 @@
  * Owns: turns as they meet the simulated disk; start from rows, crash, pause. Leaves to others: the network, clients,
  * which fault comes when.
  */
+
+import { isMember } from '../../src/raft/membership.ts'
 import type { Message } from '../../src/raft/message.ts'
 import type { MemberId } from '../../src/raft/types.ts'
 import type { Bootstrap } from '../../src/replica/bootstrap.ts'
@@ -38,6 +40,8 @@ export interface SimMemberParts {
   readonly network: Pick<Transport, 'send' | 'sendSnapshot'>
   /** It has applied its own removal. */
   readonly removed: (member: SimMember) => void
+  /** It has applied that the cluster let it go, or has turned away somebody whom it let go. */
+  readonly letGo: (who: MemberId) => void
   readonly log: Log
   readonly judge: Judge
   /** Something asynchronous was let on. */
@@ -124,7 +128,7 @@ export class SimMember implements WatchedMember {
     this.disk.writeNow([...initialRows(fresh.raft), ...fresh.store.drainRows(), currentGenerationRow(FIRST_GENERATION)])
   }
 
-  /** A process starts from what the disk holds. Returns false when it refuses to: the member was removed. */
+  /** A process starts from what the disk holds. Returns false when it refuses to: the member was removed, and is let go. */
   async start(): Promise<boolean> {
     const { random, settings, timeline, judge } = this.#parts
     this.#life = ++this.#lives
@@ -132,7 +136,7 @@ export class SimMember implements WatchedMember {
     const restored = readRaftRows(this.disk.entries(RAFT_ROWS_FROM, RAFT_ROWS_TO))
     if (restored === undefined) throw new TypeError('a member is formatted before it starts')
     const { stateMachine, generation } = await restoreStore(this.#port, this.storeOptions)
-    if (stateMachine.members.isRemoved(this.id)) {
+    if (stateMachine.members.isRemoved(this.id) && !isMember(restored.membership, this.id)) {
       this.#life = 0
       this.#port = undefined
       return false
@@ -208,7 +212,9 @@ export class SimMember implements WatchedMember {
   deliver(messages: readonly Message[]): void {
     this.when((replica) => {
       const welcome = messages.filter(({ from }) => {
-        return replica.members.isServed(from) || !replica.store.members.isRemoved(from)
+        const isWelcome = replica.members.isServed(from) || !replica.store.members.isRemoved(from)
+        if (!isWelcome) this.#parts.letGo(from)
+        return isWelcome
       })
       for (const { from } of welcome) this.#guests.add(from)
       replica.receive(welcome)
@@ -273,6 +279,7 @@ export class SimMember implements WatchedMember {
     for (let turn = 0; turn < TURNS_MAX; turn++) {
       this.#wanted = false
       const write = replica.poll()
+      if (!replica.members.isServed(this.id)) this.#parts.letGo(this.id)
       this.#parts.judge.members.counts(this, replica.store.appliedIndex, replica.members.membership)
       if (this.stagingCount > 0) this.#parts.resolved()
       if (write === undefined) {

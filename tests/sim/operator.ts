@@ -1,36 +1,44 @@
 /**
- * The hand that adds, removes and replaces members of a simulated cluster.
+ * The hand that adds, moves, removes and replaces members of a simulated cluster.
  *
- * Owns: a few changes at a time (it is the cluster's to make them one after the other), a process for each member that was added, the end of each that was removed. Leaves to others: when
- * (faults.ts), whether it went well (judge.ts). An operator who hears nothing looks at the list before going on, as a true one would.
+ * Owns: a few changes at a time (it is the cluster's to make them one after the other), a process for each member that was added. Leaves
+ * to others: when (faults.ts), what is true of the answers (checkers/changes.ts), the end of those that were removed, which find out
+ * themselves when they may go (world.ts). An operator who hears nothing looks at the list before going on, as a true one would.
  */
 import type { MemberId } from '../../src/raft/types.ts'
 import { addedMemberId } from '../../src/replica/bootstrap.ts'
 import { joining } from '../../src/replica/joining.ts'
 import type { MemberRequest } from '../../src/replica/member-entry.ts'
+import { type AskedChange, ChangesChecker } from './checkers/changes.ts'
 import type { SimMember } from './member.ts'
 import type { Prng } from './prng.ts'
 import { ELECTION_MS } from './settings.ts'
 import type { World } from './world.ts'
 
-/** Sizes between which a cluster is kept. */
-const MEMBERS_MIN = 3
-const MEMBERS_MAX = 6
+/** Between which a cluster is kept. */
+export interface Sizes {
+  readonly min: number
+  readonly max: number
+}
+
 /** Changes under way at a time. */
 const PENDING_MAX = 3
 const LOOK_MS = ELECTION_MS / 4
-/** A removed member stays for so long after another one leads. */
-const LEAVE_MS = ELECTION_MS
+/** What a member may take to answer beyond its limit: its clock drifts, its disk may be slow. */
+const ANSWER_MS_MAX = 8 * ELECTION_MS
 
 export class Operator {
   readonly #world: World
+  readonly #sizes: Sizes
   readonly #random: Prng
+  readonly #checker = new ChangesChecker()
   /** Under way, by id. */
   readonly #pending = new Map<MemberId, MemberRequest['kind']>()
-  #added = 0
+  #ports = 3000
 
-  constructor(world: World) {
+  constructor(world: World, sizes: Sizes) {
     this.#world = world
+    this.#sizes = sizes
     this.#random = world.random.fork()
   }
 
@@ -53,24 +61,37 @@ export class Operator {
   change(): void {
     const { members } = this.#world
     if (this.#pending.size >= PENDING_MAX) return
+    if (this.#random.chance(0.2)) {
+      this.#move()
+      return
+    }
     const kinds = [...this.#pending.values()]
-    const mayRemove = members.length - kinds.filter((kind) => kind === 'remove').length > MEMBERS_MIN
-    const mayAdd = members.length + kinds.filter((kind) => kind === 'add').length < MEMBERS_MAX
+    const mayRemove = members.length - kinds.filter((kind) => kind === 'remove').length > this.#sizes.min
+    const mayAdd = members.length + kinds.filter((kind) => kind === 'add').length < this.#sizes.max
     if (mayRemove && (!mayAdd || this.#random.chance(0.5))) this.#remove()
     else if (mayAdd) this.#add()
   }
 
   #add(): void {
-    const name = `n${++this.#added}`
-    const peerUrls = [`http://127.0.0.1:${3000 + this.#added}`]
+    const peerUrls = this.#freshUrls()
+    const name = `n${this.#ports - 3000}`
     const id = addedMemberId(peerUrls, Math.floor(this.#world.nowMs))
     this.#ask({ kind: 'add', id, peerUrls }, (through) => {
       const listed = through.replica?.store.members
       if (listed?.get(id) === undefined) return false
       const fresh = joining('c', id, listed.list(), { history: this.#world.settings.history })
-      this.#world.enlist(name, id, fresh)
+      this.#disturb(this.#world.enlist(name, id, fresh))
       this.#publish(name, id)
       return true
+    })
+  }
+
+  /** A newcomer may crash before it has a state, or while it is sent one. */
+  #disturb(newcomer: SimMember): void {
+    if (!this.#random.chance(0.3)) return
+    this.#world.timeline.in(this.#random.between(0, ELECTION_MS), () => {
+      this.#world.crash(newcomer)
+      this.#world.timeline.in(this.#random.between(0, ELECTION_MS), () => this.#world.restart(newcomer))
     })
   }
 
@@ -86,15 +107,24 @@ export class Operator {
     })
   }
 
+  #move(): void {
+    const { id } = this.#random.pick(this.#world.members)
+    if (this.#pending.has(id)) return
+    const peerUrls = this.#freshUrls()
+    const isThere = ({ replica }: SimMember): boolean => {
+      const { members } = replica?.store ?? {}
+      return members?.isRemoved(id) === true || members?.get(id)?.peerURLs.join() === peerUrls.join()
+    }
+    this.#ask({ kind: 'update', id, peerUrls }, isThere)
+  }
+
   #remove(): void {
     const { members } = this.#world
     const leader = this.#world.leader()
     const victim = leader !== undefined && this.#random.chance(0.4) ? leader : this.#random.pick(members)
     if (this.#pending.has(victim.id)) return
     this.#ask({ kind: 'remove', id: victim.id }, (through) => {
-      const isGone = through.replica?.store.members.isRemoved(victim.id) === true
-      if (isGone) this.#retireLater(victim)
-      return isGone
+      return through.replica?.store.members.isRemoved(victim.id) === true
     })
   }
 
@@ -104,7 +134,7 @@ export class Operator {
     if (!through.isUp) return
     this.#pending.set(request.id, request.kind)
     this.#world.note(`operator: ${request.kind} ${request.id} through ${through.name}`)
-    through.when((replica) => replica.changeMembers(request, () => {}))
+    this.#hear(this.#checker.asked(request), through)
     const untilMs = this.#world.nowMs + this.#world.settings.requestMsMax + 4 * ELECTION_MS
     const look = (): void => {
       const isMade = this.#world.members.some((member) => took(member))
@@ -112,9 +142,25 @@ export class Operator {
       if (isOver) this.#pending.delete(request.id)
       else this.#world.timeline.in(LOOK_MS, look)
       // A change that comes after all is found by looking again, now and then.
-      if (isOver && !isMade) this.#lookLater(took)
+      if (isOver && !isMade && request.kind !== 'update') this.#lookLater(took)
     }
     this.#world.timeline.in(LOOK_MS, look)
+  }
+
+  /** Every answer is judged, and so is its absence where the process goes on. */
+  #hear(asked: AskedChange, through: SimMember): void {
+    const { timeline, settings } = this.#world
+    through.when((replica) => {
+      replica.changeMembers(asked.request, (answer) => this.#checker.answered(asked, answer, replica.store.members))
+      const { life } = through
+      timeline.in(settings.requestMsMax, () => {
+        through.when(() => {
+          timeline.in(ANSWER_MS_MAX, () =>
+            through.when(() => this.#checker.mustBeAnswered(asked, life === through.life)),
+          )
+        })
+      })
+    })
   }
 
   #lookLater(took: (through: SimMember) => boolean): void {
@@ -123,15 +169,7 @@ export class Operator {
     })
   }
 
-  /** The process of a removed member ends once the others need it no more: a majority has applied its removal, and one leads. */
-  #retireLater(victim: SimMember): void {
-    this.#world.timeline.in(LEAVE_MS, () => {
-      const others = this.#world.others(victim)
-      const knowing = others.filter(({ replica }) => replica?.store.members.isRemoved(victim.id) === true)
-      const leader = this.#world.leader()
-      const isDispensable = knowing.length > others.length / 2 && leader !== undefined && leader !== victim
-      if (isDispensable) this.#world.timeline.in(LEAVE_MS, () => this.#world.retire(victim))
-      else this.#retireLater(victim)
-    })
+  #freshUrls(): readonly string[] {
+    return [`http://127.0.0.1:${++this.#ports}`]
   }
 }

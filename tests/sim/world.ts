@@ -43,6 +43,7 @@ const TRACE_LINES_MAX = 120
 const EVENTS_MAX = 5_000_000
 const GONE_MS_MAX = 30
 const JOIN_LOOK_MS = 10
+const LEAVE_MS = 10
 
 /** Somebody who is told when a process ends, because they were connected to it. */
 export interface Connected {
@@ -205,8 +206,8 @@ export class World {
     })
   }
 
-  /** A member that was added starts. Clients hear of it when it has a state; until then no fault hits it. */
-  enlist(name: string, id: MemberId, fresh: Bootstrap): void {
+  /** A member that was added starts. Clients and most faults find it when it has a state. */
+  enlist(name: string, id: MemberId, fresh: Bootstrap): SimMember {
     const member = this.#make(name, id)
     member.format(fresh)
     this.#others.push(member)
@@ -222,9 +223,10 @@ export class World {
       this.members.push(member)
     }
     this.timeline.in(JOIN_LOOK_MS, look)
+    return member
   }
 
-  /** A member that was removed ends for good. */
+  /** A member that was removed and let go ends for good. */
   retire(member: SimMember): void {
     const place = this.members.indexOf(member)
     if (place < 0) return
@@ -249,11 +251,7 @@ export class World {
 
   /** Cuts a member off from all others, both ways. */
   isolate(member: SimMember): void {
-    this.note(`${member.name} is cut off`)
-    for (const other of this.others(member)) {
-      this.network.cut(member.id, other.id)
-      this.network.cut(other.id, member.id)
-    }
+    this.split([member])
   }
 
   /** Cuts all links between the two groups, both ways. */
@@ -336,7 +334,7 @@ export class World {
   #make(name: string, id: MemberId): SimMember {
     const place = this.diskSpeeds.push(this.diskSpeeds[0] ?? FAST_DISK) - 1
     const diskRandom = this.random.fork()
-    const member = new SimMember({
+    const member: SimMember = new SimMember({
       id,
       name,
       timeline: this.timeline,
@@ -353,6 +351,9 @@ export class World {
       clock: new SimMachineClock(this.timeline, 1 + this.random.between(-DRIFT_MAX, DRIFT_MAX)),
       settings: this.settings,
       removed: () => this.note(`${name} was removed`),
+      letGo: (who) => {
+        if (!this.network.isCut(id, who)) this.timeline.in(LEAVE_MS, () => this.retire(this.byId(who)))
+      },
       network: {
         send: (messages) => this.network.send(id, messages),
         sendSnapshot: (to, message) => {
