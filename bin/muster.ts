@@ -1,32 +1,49 @@
 #!/usr/bin/env node
 /**
- * The tool's command: its words, and which file knows what to do for each.
+ * The tool's command: which words it has, and which file knows what to do for each.
  *
- * Owns: the check of Node.js's version, help, and status 2 for words that it does not know. Leaves to others: the commands
- * (`muster/`).
+ * Owns: the check of Node.js's version, the table of commands, in the order in which help lists them. A file is read when its
+ * command is asked for, because starting is most of what a short command costs. Leaves to others: how words are read
+ * (`muster/dispatch.ts`), the commands (`muster/`).
  */
 import process from 'node:process'
+import type { Command as Program } from 'commander'
+import type { CommandFile } from './muster/dispatch.ts'
 
 const [major = 0] = process.versions.node.split('.').map(Number)
 if (major < 24) {
   process.stderr.write(`muster: needs Node.js 24 or newer, this is ${process.versions.node}\n`)
   process.exit(1)
 }
+// Compiled once, not at each start. Where nothing can be kept it is as without.
+;(await import('node:module')).enableCompileCache()
+
+const FILES: readonly CommandFile[] = [
+  {
+    commands: ['get', 'set', 'mk', 'update', 'rm', 'ls', 'mkdir', 'setdir', 'updatedir', 'rmdir'],
+    add: async (program) => (await import('./muster/etcdctl/keys.ts')).addKeyCommands(program),
+  },
+  {
+    commands: ['healthcheck'],
+    add: async (program) => (await import('./muster/healthcheck.ts')).addHealthcheck(program),
+  },
+  { commands: ['import'], add: async (program) => (await import('./muster/import.ts')).addImport(program) },
+  { commands: ['export'], add: async (program) => (await import('./muster/export.ts')).addExport(program) },
+]
 
 const { Command } = await import('commander')
-const { packageVersion } = await import('../src/config/version.ts')
-const { addExport } = await import('./muster/export.ts')
-const { addHealthcheck } = await import('./muster/healthcheck.ts')
-const { addImport } = await import('./muster/import.ts')
+const { addGlobalOptions } = await import('./muster/connection.ts')
+const { dispatch } = await import('./muster/dispatch.ts')
 
-const program = new Command('muster')
-  .description('The tool beside musterd.')
-  .showHelpAfterError('(muster COMMAND --help says more)')
-  .version(`muster ${packageVersion()}`, '--version', 'print the version')
-  .exitOverride((reason) => process.exit(reason.exitCode === 0 ? 0 : 2))
+function makeProgram(): Program {
+  const program = new Command('muster')
+    .description('Keys, members and users of a muster or etcd v2 cluster, and the tools around them.')
+    .usage('[options] COMMAND')
+    .enablePositionalOptions()
+    .showHelpAfterError('(muster COMMAND --help says more)')
+    .version('', '-v, --version', 'print the version')
+    .exitOverride((reason) => process.exit(reason.exitCode === 0 ? 0 : 2))
+  return addGlobalOptions(program)
+}
 
-addHealthcheck(program)
-addImport(program)
-addExport(program)
-
-await program.parseAsync()
+await dispatch(makeProgram, FILES, process.argv.slice(2))

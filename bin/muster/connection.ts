@@ -1,46 +1,125 @@
 /**
  * The options by which commands are told which cluster to talk to, and how.
  *
- * Owns: their names, variables and defaults, reading the files they name. etcdctl's names of the v2 API, so that scripts and
- * environments carry over.
+ * Owns: their names, variables and defaults, reading the files they name. The names are etcdctl's, with those of its later
+ * versions beside them, so that scripts and environments carry over. Leaves to others: which servers (endpoints), the prompt
+ * (password), how words become options (words).
+ *
+ * `MUSTER_CA_FILE`, `MUSTER_CERT_FILE` and `MUSTER_KEY_FILE` are the server's and mean something else: they are not read here.
  */
 import { readFileSync } from 'node:fs'
-import process from 'node:process'
-import { type Command, InvalidArgumentError } from 'commander'
+import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { ClientOptions } from '../../src/client/options.ts'
+import { type EndpointWords, serversOf, variable } from './endpoints.ts'
+import { durationMs } from './go-values.ts'
+import { askPassword } from './password.ts'
 
-const ENDPOINTS_DEFAULT = 'http://127.0.0.1:2379'
-
-/** What commander makes of the options; a side's prefix goes before each name. */
-export interface ConnectionWords {
-  readonly endpoints?: string
+/** What commander makes of the options that stand before any command: `command.optsWithGlobals()`. */
+export interface ConnectionWords extends EndpointWords {
+  /** `USER[:PASSWORD]`. */
   readonly username?: string
+  readonly user?: string
   readonly caFile?: string
   readonly certFile?: string
   readonly keyFile?: string
+  /** Milliseconds that one request may take; 0: any. */
+  readonly timeout?: number
+  /** Milliseconds that a command of etcdctl's may take. */
+  readonly totalTimeout?: number
+  /** False with `--no-sync`. */
+  readonly sync?: boolean
+  readonly debug?: boolean
+  /** How to print: `simple`, `extended` or `json`. */
+  readonly output?: string
 }
 
-/** Adds the options for users and TLS. @param side `from-` for those of a source, else empty. */
-export function addConnectionOptions(command: Command, side: '' | 'from-'): Command {
-  const who = side === '' ? '' : ' of the source'
-  return command
-    .option(`--${side}username <USER:PASSWORD>`, `whom to log in as${who}; else ${variableNames('USERNAME', side)}`)
-    .option(`--${side}ca-file <FILE>`, `PEM file of the authorities that sign the servers' certificates${who}`)
-    .option(`--${side}cert-file <FILE>`, `PEM file of the client certificate${who}`)
-    .option(`--${side}key-file <FILE>`, `PEM file of its key${who}`)
+/** PEM files. */
+interface TlsFiles {
+  readonly caFile: string | undefined
+  readonly certFile: string | undefined
+  readonly keyFile: string | undefined
 }
 
-/** Options for a client. Variables stand in for what is not given, but for a source. @throws Error when a file cannot be read. */
-export function connectionOf(words: ConnectionWords, side: 'here' | 'source' = 'here'): ClientOptions {
-  const variable = side === 'here' ? ownVariable : () => undefined
-  const endpoints = words.endpoints ?? variable('ENDPOINTS') ?? ENDPOINTS_DEFAULT
-  const credentials = words.username ?? variable('USERNAME')
+/** PEM texts. */
+interface TlsTexts {
+  readonly ca?: string
+  readonly cert?: string
+  readonly key?: string
+}
+
+/** Adds the options that all commands share. They are taken before the command's name and after it. */
+export function addGlobalOptions(program: Command): Command {
+  const options = [
+    new Option('--debug', 'print the requests as curl commands'),
+    new Option('--no-sync', 'ask the endpoints given, not those that the members publish'),
+    new Option('-o, --output <FORMAT>', 'simple, extended or json (default: simple)'),
+    new Option('-D, --discovery-srv <DOMAIN>', 'find the endpoints by the SRV records of a domain'),
+    new Option('--insecure-discovery', 'take endpoints without TLS from there too'),
+    new Option('-C, --peers <URLS>', 'the same as --endpoints').hideHelp(),
+    new Option('--endpoint <URLS>', 'the same as --endpoints').hideHelp(),
+    new Option('--endpoints <URLS>', 'client URLs, with commas (default: this machine, ports 2379 and 4001)'),
+    new Option('--cert, --cert-file <FILE>', 'PEM file of the client certificate'),
+    new Option('--key, --key-file <FILE>', 'PEM file of its key'),
+    new Option('--cacert, --ca-file <FILE>', "PEM file of those who sign the servers' certificates"),
+    new Option('-u, --username <USER[:PASSWORD]>', 'whom to log in as; asks for a password that is missing'),
+    new Option('--user <USER[:PASSWORD]>', 'the same as --username').hideHelp(),
+    new Option('--timeout <DURATION>', 'for one request, e.g. 500ms, 2s (default: 2s)').argParser(durationMs),
+    new Option('--total-timeout <DURATION>', 'for a whole command, but watches (default: 5s)').argParser(durationMs),
+  ]
+  for (const option of options) program.addOption(option)
+  return program
+}
+
+/**
+ * Options for a client of the cluster that the words name; variables stand in for what is not given. May ask for a password.
+ * @throws Error when a file cannot be read or DNS knows no server.
+ */
+export async function connectionOf(words: ConnectionWords): Promise<ClientOptions> {
+  const { endpoints, servername } = await serversOf(words)
+  const auth = await loginOf(words)
   const tls = {
-    ...readPem('ca', words.caFile ?? variable('CA_FILE')),
-    ...readPem('cert', words.certFile ?? variable('CERT_FILE')),
-    ...readPem('key', words.keyFile ?? variable('KEY_FILE')),
+    ...readTls(tlsFilesOf(words)),
+    ...(servername === undefined ? {} : { servername }),
   }
-  return { endpoints: endpoints.split(','), tls, ...(credentials === undefined ? {} : { auth: credentials }) }
+  return {
+    endpoints,
+    tls,
+    ...(auth === undefined ? {} : { auth }),
+    ...(words.timeout === undefined || words.timeout === 0 ? {} : { timeoutMs: words.timeout }),
+  }
+}
+
+/** The files that words or variables name. */
+export function tlsFilesOf(words: ConnectionWords): TlsFiles {
+  return {
+    caFile: words.caFile || variable('MUSTER_CACERT', 'ETCDCTL_CA_FILE', 'ETCDCTL_CACERT'),
+    certFile: words.certFile || variable('MUSTER_CERT', 'ETCDCTL_CERT_FILE', 'ETCDCTL_CERT'),
+    keyFile: words.keyFile || variable('MUSTER_KEY', 'ETCDCTL_KEY_FILE', 'ETCDCTL_KEY'),
+  }
+}
+
+/** The same for a second cluster, of which variables say nothing. @throws Error when a file cannot be read. */
+export async function otherConnectionOf(words: OtherWords, endpoints: string): Promise<ClientOptions> {
+  const auth = words.fromUsername === undefined ? undefined : await withPassword(words.fromUsername)
+  const tls = readTls({ caFile: words.fromCaFile, certFile: words.fromCertFile, keyFile: words.fromKeyFile })
+  return { endpoints: endpoints.split(','), tls, ...(auth === undefined ? {} : { auth }) }
+}
+
+/** The words for a second cluster. */
+export interface OtherWords {
+  readonly fromUsername?: string
+  readonly fromCaFile?: string
+  readonly fromCertFile?: string
+  readonly fromKeyFile?: string
+}
+
+/** Adds the options for users and TLS of a second cluster. */
+export function addOtherOptions(command: Command): Command {
+  return command
+    .option('--from-username <USER[:PASSWORD]>', 'whom to log in as at the source; else nobody')
+    .option('--from-ca-file <FILE>', "PEM file of those who sign the source's certificates")
+    .option('--from-cert-file <FILE>', 'PEM file of the client certificate for the source')
+    .option('--from-key-file <FILE>', 'PEM file of its key')
 }
 
 /** A value of an option that is a whole number of at least `min`. For commander. */
@@ -59,14 +138,28 @@ export function keyPath(text: string): string {
   throw new InvalidArgumentError('Expected a path that begins with "/" and has no empty, "." or ".." names.')
 }
 
-function ownVariable(name: string): string | undefined {
-  return process.env[`MUSTER_${name}`] ?? process.env[`ETCDCTL_${name}`]
+/** `USER:PASSWORD`; undefined: nobody logs in. */
+async function loginOf(words: ConnectionWords): Promise<string | undefined> {
+  const given = words.username || words.user || variable('MUSTER_USERNAME', 'ETCDCTL_USERNAME')
+  if (given !== undefined) return withPassword(given)
+  // The later etcdctl has the password in a variable of its own.
+  const user = variable('ETCDCTL_USER')
+  const password = variable('ETCDCTL_PASSWORD')
+  if (user === undefined) return undefined
+  return password === undefined || user.includes(':') ? withPassword(user) : `${user}:${password}`
 }
 
-function variableNames(name: string, side: string): string {
-  return side === '' ? `MUSTER_${name} or ETCDCTL_${name}` : 'nobody'
+async function withPassword(user: string): Promise<string> {
+  return user.includes(':') ? user : `${user}:${await askPassword('Password: ')}`
 }
 
-function readPem(name: 'ca' | 'cert' | 'key', file: string | undefined): { readonly [name: string]: string } {
-  return file === undefined || file === '' ? {} : { [name]: readFileSync(file, 'utf8') }
+function readTls({ caFile, certFile, keyFile }: TlsFiles): TlsTexts {
+  if ((certFile === undefined) !== (keyFile === undefined)) {
+    throw new Error(`a certificate and its key belong together [key: ${keyFile ?? ''}, cert: ${certFile ?? ''}]`)
+  }
+  return { ...readPem('ca', caFile), ...readPem('cert', certFile), ...readPem('key', keyFile) }
+}
+
+function readPem(name: 'ca' | 'cert' | 'key', file: string | undefined): TlsTexts {
+  return file === undefined ? {} : { [name]: readFileSync(file, 'utf8') }
 }

@@ -88,7 +88,7 @@ export class Display implements Report {
   }
 
   #show(): void {
-    const { read, written, equal, removed, events, behind, compared } = this.#counts
+    const { read, written, equal, removed, events, behind, compared, left } = this.#counts
     if (this.#json) {
       this.#emit({ event: 'progress', phase: this.#phase, ...this.#counts })
       return
@@ -99,6 +99,7 @@ export class Display implements Report {
     if (this.#phase === 'following') parts.push(`${group(events)} changes`, `${group(behind)} behind`)
     else if (this.#phase === 'verifying') parts.push(`${group(compared)} compared`)
     else parts.push(this.#bar(read), `${group(read)} read`, `${group(written)} written`, `${group(equal)} equal`)
+    if (left > 0) parts.push(`${group(left)} differ, looking again`)
     if (removed > 0) parts.push(`${group(removed)} removed`)
     if (this.#rate > 0) parts.push(`${group(this.#rate)}/s`)
     const text = parts.filter((part) => part !== '').join('  ')

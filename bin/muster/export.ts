@@ -10,15 +10,15 @@ import type { Command } from 'commander'
 import { MusterClient } from '../../src/client/client.ts'
 import { exportTree } from '../../src/transfer/export.ts'
 import { HiddenPlaces, WELL_KNOWN } from '../../src/transfer/hidden.ts'
-import { LiveTree, listsHidden } from '../../src/transfer/live-tree.ts'
+import { LiveTree, listsHidden, requireThere } from '../../src/transfer/live-tree.ts'
 import { Patience } from '../../src/transfer/patience.ts'
 import { newCounts } from '../../src/transfer/progress.ts'
 import { PathMap } from '../../src/transfer/tree.ts'
-import { addConnectionOptions, type ConnectionWords, connectionOf, keyPath, wholeNumber } from './connection.ts'
+import { type ConnectionWords, connectionOf, keyPath, wholeNumber } from './connection.ts'
 import { Display, group } from './display.ts'
 import { EXIT, EXIT_HELP, fail, interruptible } from './exit.ts'
 
-interface ExportWords extends ConnectionWords {
+interface ExportWords {
   readonly prefix: string
   readonly hidden?: readonly string[]
   readonly output?: string
@@ -41,17 +41,15 @@ export function addExport(program: Command): void {
   const command = program
     .command('export')
     .description('write the keys of an etcd or muster as JSON lines')
-    .option('--endpoints <URLS>', 'client URLs; else MUSTER_ENDPOINTS or ETCDCTL_ENDPOINTS, else http://127.0.0.1:2379')
     .option('--prefix <PATH>', 'only this directory or key', keyPath, '/')
     .option('--hidden <PATH>', 'a hidden place of an etcd; may be repeated', collect)
     .option('-o, --output <FILE>', 'where to write; standard output otherwise')
     .option('--patience <SECONDS>', 'how long a server that does not answer is waited for', wholeNumber(0, 86_400), 30)
     .option('--json', 'progress and outcome as JSON lines; only with --output')
-  addConnectionOptions(command, '')
     .addHelpText('after', HELP)
     .action(async (words: ExportWords) => {
       if (words.json === true && words.output === undefined) command.error('error: --json needs --output')
-      process.exitCode = await run(words)
+      process.exitCode = await run(words, command.optsWithGlobals())
     })
 }
 
@@ -59,7 +57,7 @@ function collect(path: string, before: readonly string[] = []): readonly string[
   return [...before, keyPath(path)]
 }
 
-async function run(words: ExportWords): Promise<number> {
+async function run(words: ExportWords, connection: ConnectionWords): Promise<number> {
   const { prefix, output } = words
   const counts = newCounts()
   const display = new Display(counts, words.json === true)
@@ -73,8 +71,9 @@ async function run(words: ExportWords): Promise<number> {
     const out = file === undefined ? process.stdout : file.createWriteStream()
     if (file !== undefined) out.on('error', (error) => disk.abort(error))
     const both = AbortSignal.any([signal, disk.signal])
-    client = new MusterClient(connectionOf(words))
+    client = new MusterClient(await connectionOf(connection))
     await client.position({ signal })
+    await requireThere(client, prefix, { signal })
     const hidden = await listsHidden(client, { signal })
     const patience = new Patience('source', words.patience * 1000, signal, (error) =>
       display.note('waiting', error.message),

@@ -8,16 +8,23 @@ import process from 'node:process'
 import { text } from 'node:stream/consumers'
 import type { Command } from 'commander'
 import { ownClientUrl } from '../../src/config/own-url.ts'
+import { type ConnectionWords, tlsFilesOf } from './connection.ts'
+import { variable } from './endpoints.ts'
 
 /** Longer than the second that a member gives its own check. */
 const HEALTH_TIMEOUT_MS = 3_000
 
-interface Words {
+interface Words extends ConnectionWords {
   readonly url?: string
-  readonly cacert?: string
-  readonly cert?: string
-  readonly key?: string
 }
+
+const HELP = `
+Of the options for all commands it takes --ca-file, --cert-file and --key-file. Without the latter two it shows the
+certificate of the member itself (MUSTER_CERT_FILE, MUSTER_KEY_FILE).
+
+Examples:
+  muster healthcheck
+  muster healthcheck --url https://10.0.0.1:2379 --ca-file ca.pem`
 
 /** Adds the command. */
 export function addHealthcheck(program: Command): void {
@@ -25,10 +32,9 @@ export function addHealthcheck(program: Command): void {
     .command('healthcheck')
     .description('ask a member whether it is well; ends with status 0 when it is, else 1')
     .option('--url <URL>', 'client URL of the member; else the one that MUSTER_LISTEN_CLIENT_URLS leads to')
-    .option('--cacert <FILE>', 'who vouches for the member, in PEM (ETCDCTL_CA_FILE)')
-    .option('--cert <FILE>', 'the certificate to show, in PEM (ETCDCTL_CERT_FILE, MUSTER_CERT_FILE)')
-    .option('--key <FILE>', 'its key (ETCDCTL_KEY_FILE, MUSTER_KEY_FILE)')
-    .action(async (words: Words) => {
+    .addHelpText('after', HELP)
+    .action(async (_words: object, command: Command) => {
+      const words: Words = command.optsWithGlobals()
       try {
         const url = new URL('/health', words.url ?? ownClientUrl(process.env))
         process.exitCode = (await isHealthy(url, url.protocol === 'https:' ? tlsOptions(words) : {})) ? 0 : 1
@@ -44,19 +50,14 @@ export function addHealthcheck(program: Command): void {
  * taken in by: unless told whom to trust, the certificate there is not checked, which may well be for another name.
  */
 function tlsOptions(words: Words): RequestOptions {
-  const { env } = process
-  const ca = words.cacert ?? env['ETCDCTL_CA_FILE'] ?? env['ETCDCTL_CACERT'] ?? ''
-  const cert = words.cert ?? env['ETCDCTL_CERT_FILE'] ?? env['ETCDCTL_CERT'] ?? own('CERT_FILE')
-  const key = words.key ?? env['ETCDCTL_KEY_FILE'] ?? env['ETCDCTL_KEY'] ?? own('KEY_FILE')
+  const { caFile, certFile, keyFile } = tlsFilesOf(words)
+  // The member's own: one certificate commonly serves both ends.
+  const cert = certFile ?? variable('MUSTER_CERT_FILE', 'ETCD_CERT_FILE')
+  const key = keyFile ?? variable('MUSTER_KEY_FILE', 'ETCD_KEY_FILE')
   return {
-    ...(ca === '' ? { rejectUnauthorized: words.url !== undefined } : { ca: readFileSync(ca) }),
-    ...(cert === '' || key === '' ? {} : { cert: readFileSync(cert), key: readFileSync(key) }),
+    ...(caFile === undefined ? { rejectUnauthorized: words.url !== undefined } : { ca: readFileSync(caFile) }),
+    ...(cert === undefined || key === undefined ? {} : { cert: readFileSync(cert), key: readFileSync(key) }),
   }
-}
-
-/** The member's own: one certificate commonly serves both ends. */
-function own(name: string): string {
-  return process.env[`MUSTER_${name}`] ?? process.env[`ETCD_${name}`] ?? ''
 }
 
 /** Prints one line about the member and says whether it is well. */

@@ -3,6 +3,7 @@
  *
  * Owns: its words, signals, exit status and the wording of the outcome. Leaves to others: the work (`src/transfer/`).
  */
+import assert from 'node:assert'
 import { createWriteStream } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -17,14 +18,24 @@ import { listsHidden } from '../../src/transfer/live-tree.ts'
 import { newCounts } from '../../src/transfer/progress.ts'
 import { Steering } from '../../src/transfer/steering.ts'
 import { PathMap } from '../../src/transfer/tree.ts'
-import { addConnectionOptions, type ConnectionWords, connectionOf, keyPath, wholeNumber } from './connection.ts'
+import {
+  addOtherOptions,
+  type ConnectionWords,
+  connectionOf,
+  keyPath,
+  type OtherWords,
+  otherConnectionOf,
+  wholeNumber,
+} from './connection.ts'
 import { Display, group } from './display.ts'
 import { EXIT, EXIT_HELP, fail, interruptible } from './exit.ts'
 
 /** Names shown of what differs or was refused. */
 const NAMES_SHOWN = 10
+/** Keys may be 4,096 bytes long: longer ones are cut in the middle. `--json` shows all of them. Characters. */
+const NAME_CHARS_SHOWN = 160
 
-interface ImportWords extends ConnectionWords {
+interface ImportWords extends ConnectionWords, OtherWords {
   readonly from?: string
   readonly to?: string
   readonly prefix?: string
@@ -37,10 +48,6 @@ interface ImportWords extends ConnectionWords {
   readonly patience: number
   readonly quietFor: number
   readonly json?: boolean
-  readonly fromUsername?: string
-  readonly fromCaFile?: string
-  readonly fromCertFile?: string
-  readonly fromKeyFile?: string
 }
 
 const HELP = `
@@ -71,11 +78,7 @@ export function addImport(program: Command): void {
     .description('copy the keys of a live etcd or muster, or of an exported file, and verify that they are there')
     .argument('[FILE]', 'what `muster export` wrote; - reads standard input')
     .option('--from <URLS>', 'client URLs of the cluster to copy, separated by commas')
-    .option(
-      '--to <URLS>',
-      'client URLs of the cluster that receives; also --endpoints (default: http://127.0.0.1:2379)',
-    )
-    .option('--endpoints <URLS>', 'the same; else MUSTER_ENDPOINTS or ETCDCTL_ENDPOINTS')
+    .option('--to <URLS>', 'client URLs of the cluster that receives, the same as --endpoints')
     .option('--prefix <PATH>', 'copy only this directory or key', keyPath)
     .option('--to-prefix <PATH>', 'where it goes; else the same place', keyPath)
     .option('--hidden <PATH>', 'a hidden place of the source, e.g. /_state; may be repeated', collect)
@@ -86,12 +89,14 @@ export function addImport(program: Command): void {
     .option('--patience <SECONDS>', 'how long a server that does not answer is waited for', wholeNumber(0, 86_400), 30)
     .option('--quiet-for <SECONDS>', 'how long nothing must change before --cut-over ends', wholeNumber(0, 86_400), 2)
     .option('--json', 'progress and outcome as JSON lines on standard output')
-  addConnectionOptions(addConnectionOptions(command, ''), 'from-')
+  addOtherOptions(command)
     .addHelpText('after', HELP)
-    .action(async (file: string | undefined, words: ImportWords) => {
+    .action(async (file: string | undefined) => {
+      const words: ImportWords = command.optsWithGlobals()
       if ((file === undefined) === (words.from === undefined)) {
         command.error('error: give either --from URLS or a FILE')
       }
+      if (words.once === true && words.cutOver === true) command.error('error: give either --once or --cut-over')
       process.exitCode = await run(file, words)
     })
 }
@@ -107,8 +112,8 @@ async function run(file: string | undefined, words: ImportWords): Promise<number
   const { signal, end } = interruptible(display, steering, file === undefined)
   const clients: MusterClient[] = []
   try {
-    const endpoints = words.to ?? words.endpoints
-    const target = new MusterClient(connectionOf(endpoints === undefined ? words : { ...words, endpoints }))
+    const { from, to } = words
+    const target = new MusterClient(await connectionOf(to === undefined ? words : { ...words, endpoints: to }))
     clients.push(target)
     const targetListsHidden = await listsHidden(target, { signal })
     const common = {
@@ -128,14 +133,15 @@ async function run(file: string | undefined, words: ImportWords): Promise<number
         conclude(display, await importFile({ ...common, file: path, prefix, toPrefix, onChecked })),
       )
     }
-    const source = new MusterClient(connectionOf(fromWords(words), 'source'))
+    assert(from !== undefined, 'there is a file or a source')
+    const source = new MusterClient(await otherConnectionOf(words, from))
     clients.push(source)
     const sourceListsHidden = await listsHidden(source, { signal })
-    const from = words.prefix ?? '/'
+    const prefix = words.prefix ?? '/'
     const live = new LiveImport({
       ...common,
       source,
-      paths: new PathMap(from, words.toPrefix ?? from),
+      paths: new PathMap(prefix, words.toPrefix ?? prefix),
       sourceListsHidden,
       hiddenPaths: words.hidden ?? [],
       quietMs: words.quietFor * 1000,
@@ -143,22 +149,13 @@ async function run(file: string | undefined, words: ImportWords): Promise<number
     })
     return conclude(display, await live.run())
   } catch (error) {
-    return fail(display, error, signal, 'What was copied stays. Run the same command again to go on.')
+    const hasWritten = counts.written + counts.removed + counts.events > 0
+    const stays = 'What was copied stays. Run the same command again to go on.'
+    return fail(display, error, signal, hasWritten ? stays : 'Nothing was written.')
   } finally {
     end()
     display.end()
     await Promise.all(clients.map((client) => client.close()))
-  }
-}
-
-function fromWords(words: ImportWords): ConnectionWords {
-  const { from, fromUsername, fromCaFile, fromCertFile, fromKeyFile } = words
-  return {
-    ...(from === undefined ? {} : { endpoints: from }),
-    ...(fromUsername === undefined ? {} : { username: fromUsername }),
-    ...(fromCaFile === undefined ? {} : { caFile: fromCaFile }),
-    ...(fromCertFile === undefined ? {} : { certFile: fromCertFile }),
-    ...(fromKeyFile === undefined ? {} : { keyFile: fromKeyFile }),
   }
 }
 
@@ -175,38 +172,45 @@ async function withFile(file: string, use: (path: string) => Promise<number>): P
   }
 }
 
+/** A name or a reason as a line may show it. */
+function brief(text: string): string {
+  const half = NAME_CHARS_SHOWN / 2
+  return text.length <= NAME_CHARS_SHOWN ? text : `${text.slice(0, half)}…${text.slice(-half)}`
+}
+
 /** Prints the outcome; the exit status. */
-function conclude(display: Display, { verdict, inOrder, refused, refusedCount }: ImportResult): number {
+function conclude(display: Display, { verdict, index, refused, refusedCount }: ImportResult): number {
   const { equal, sourceNodes, targetNodes, sourceDigest, targetDigest, differences, differenceCount, extras } = verdict
   const lines: string[] = []
   if (refusedCount > 0) {
     lines.push(`refused by the target: ${group(refusedCount)}`)
-    for (const { path, reason } of refused.slice(0, NAMES_SHOWN)) lines.push(`  ${path}: ${reason}`)
+    for (const { path, reason } of refused.slice(0, NAMES_SHOWN)) lines.push(`  ${brief(path)}: ${brief(reason)}`)
   }
   if (!equal) {
     lines.push(`the trees differ in ${group(differenceCount)} nodes`)
-    for (const { path, kind } of differences.slice(0, NAMES_SHOWN)) lines.push(`  ${kind}: ${path}`)
+    for (const { path, kind } of differences.slice(0, NAMES_SHOWN)) lines.push(`  ${kind}: ${brief(path)}`)
     if (differenceCount > NAMES_SHOWN) lines.push(`  and ${group(differenceCount - NAMES_SHOWN)} more`)
   }
   if (verdict.settled > 0)
     lines.push(`${group(verdict.settled)} nodes were changing; compared by themselves they are equal`)
   if (extras > 0) {
     lines.push(`${group(extras)} nodes are only at the target and were left as they are (--delete removes them)`)
-    lines.push(`  for example ${verdict.extraPaths.join(', ')}`)
+    lines.push(`  for example ${verdict.extraPaths.map(brief).join(', ')}`)
   }
   lines.push(`source: ${group(sourceNodes)} nodes, digest ${sourceDigest}`)
   lines.push(`target: ${group(targetNodes)} nodes, digest ${targetDigest}`)
-  if (inOrder.targetIndex < inOrder.index) {
-    lines.push(
-      `keys that POST named go up to ${group(inOrder.index)}; the target is at index ${group(inOrder.targetIndex)}:`,
-    )
+  if (index.target < index.inOrder) {
+    lines.push(`keys that POST named go up to ${group(index.inOrder)}; the target is at index ${group(index.target)}:`)
     lines.push('  its next ones sort before them, and fail when they reach them. See docs/migration.md')
+  } else if (index.target < index.source) {
+    lines.push(`the target is at index ${group(index.target)}, the source at ${group(index.source)}:`)
+    lines.push('  watchers that come along and wait for an index of the source would wait long. See docs/migration.md')
   }
   if (equal) lines.push('equal')
   display.result(
     {
       ...{ equal, sourceNodes, targetNodes, sourceDigest, targetDigest, extras, settled: verdict.settled },
-      ...{ differenceCount, differences, refusedCount, refused, inOrder },
+      ...{ differenceCount, differences, refusedCount, refused, index },
     },
     lines,
   )

@@ -115,8 +115,11 @@ describe('over https', () => {
   })
 })
 
-test('words that it does not know end it with status 2', async () => {
-  expect((await muster(['dance'])).code).toBe(2)
+test('a command that it does not know ends it with status 3, as etcdctl, an option with 2', async () => {
+  expect(await muster(['dance'])).toMatchObject({
+    code: 3,
+    stderr: expect.stringMatching(/^No help topic for 'dance'\n/),
+  })
   expect((await muster(['healthcheck', '--wrong'])).code).toBe(2)
 })
 

@@ -1,0 +1,247 @@
+/**
+ * The cluster as etcdctl's commands see it: whom they ask, for how long, and what they call a failure.
+ *
+ * Owns: asking the members for their URLs first, fail-over, both limits of time, the words of errors, the curl commands of
+ * `--debug`. Leaves to others: connections and TLS (the client), what to ask (the commands).
+ *
+ * Unlike etcdctl it never sends a write to a second server when the first may have got it; and where the members publish URLs
+ * that cannot be reached from here, those that were given are asked in the end.
+ */
+import process from 'node:process'
+import { ApiError, ClientError } from '../../../src/client/errors.ts'
+import { Http } from '../../../src/client/http.ts'
+import type { ClientOptions } from '../../../src/client/options.ts'
+import { type ConnectionWords, connectionOf } from '../connection.ts'
+import { AskFailed, ClusterFailed, CommandFailed, INVALID_JSON, reported, STATUS } from './failures.ts'
+
+const TIMEOUT_MS_DEFAULT = 2_000
+const TOTAL_TIMEOUT_MS_DEFAULT = 5_000
+
+/** One request. */
+export interface Question {
+  readonly method: 'GET' | 'PUT' | 'POST' | 'DELETE'
+  /** Path and query. */
+  readonly target: string
+  /** A form, encoded, or JSON. */
+  readonly body?: string
+  readonly json?: boolean
+  /** Waits for an event: no limit of time counts. */
+  readonly waits?: boolean
+  /** Refuses to be asked twice, as the creation of a key. */
+  readonly once?: boolean
+}
+
+/** What a server said, below status 500. */
+export interface Reply {
+  readonly status: number
+  /** `X-Etcd-Index`. */
+  readonly index: number
+  readonly text: string
+}
+
+/** A member as `/v2/members` shows it. */
+export interface Member {
+  readonly id: string
+  readonly name: string
+  readonly peerURLs: readonly string[]
+  readonly clientURLs: readonly string[]
+}
+
+/** The servers of one command. Close it at the end, or bind it with `await using`. */
+export class Cluster {
+  readonly options: ClientOptions
+  readonly debug: boolean
+  readonly #http: Http
+  readonly #timeoutMs: number
+  readonly #totalMs: number
+  readonly #given: readonly string[]
+  #endpoints: readonly string[]
+
+  private constructor(words: ConnectionWords, options: ClientOptions) {
+    this.options = options
+    this.debug = words.debug === true
+    this.#http = new Http({ ...options, retry: { attemptsMax: 1 } })
+    this.#timeoutMs = Math.ceil(words.timeout ?? TIMEOUT_MS_DEFAULT)
+    this.#totalMs = words.totalTimeout ?? TOTAL_TIMEOUT_MS_DEFAULT
+    this.#given = shuffled(this.#http.endpoints.urls)
+    this.#endpoints = this.#given
+  }
+
+  /**
+   * Finds the servers. @param sync Ask them for all their URLs, unless `--no-sync` forbids it.
+   * @throws CommandFailed when the words name none, or none can be reached.
+   */
+  static async open(words: ConnectionWords, sync = true): Promise<Cluster> {
+    let cluster: Cluster
+    try {
+      cluster = new Cluster(words, await connectionOf(words))
+    } catch (error) {
+      if (!(error instanceof Error)) throw error
+      throw new CommandFailed(STATUS.wrong, error.message)
+    }
+    if (sync && words.sync !== false) await cluster.#sync()
+    cluster.note(`Cluster-Endpoints: ${cluster.#endpoints.join(', ')}`)
+    return cluster
+  }
+
+  /** Where it asks. */
+  get endpoints(): readonly string[] {
+    return this.#endpoints
+  }
+
+  /** A line for `--debug`. */
+  note(line: string): void {
+    if (this.debug) process.stderr.write(`${line}\n`)
+  }
+
+  /** The members. @throws ClusterFailed; AskFailed. */
+  async members(): Promise<readonly Member[]> {
+    const { status, text } = await this.ask({ method: 'GET', target: '/v2/members' })
+    if (status !== 200) throw new AskFailed(`unexpected status code ${status}`)
+    return (parseJson(text) as { readonly members: readonly Member[] }).members
+  }
+
+  /** Asks one server after the other. @throws ClusterFailed when none could answer; AskFailed when time ran out. */
+  async ask(question: Question): Promise<Reply> {
+    const total = question.waits === true ? undefined : AbortSignal.timeout(Math.max(0, Math.ceil(this.#totalMs)))
+    const last = this.#endpoints === this.#given ? [] : this.#given.filter((url) => !this.#endpoints.includes(url))
+    const failures: string[] = []
+    let isUnconnected = true
+    for (const endpoint of [...this.#endpoints, ...last]) {
+      this.#showCurl(endpoint, question)
+      try {
+        const reply = await this.#askOne(endpoint, question, total)
+        this.#pin(endpoint)
+        return reply
+      } catch (error) {
+        if (total?.aborted === true) throw new AskFailed('context deadline exceeded', true)
+        if (!(error instanceof ClientError)) throw error
+        const words = wordsOf(error, endpoint)
+        isUnconnected &&= isConnecting(error)
+        failures.push(words)
+        const mayRepeat = question.method === 'GET' || (error.definite && question.once !== true)
+        if (question.once === true && error.definite) throw new AskFailed(words)
+        if (!mayRepeat) break
+      }
+    }
+    throw new ClusterFailed(failures, isUnconnected)
+  }
+
+  /** Ends all connections. */
+  close(): Promise<void> {
+    return this.#http.close()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  #askOne(endpoint: string, question: Question, signal: AbortSignal | undefined): Promise<Reply> {
+    const { method, target, body, json, waits } = question
+    return this.#http.ask({
+      method,
+      target,
+      endpoint,
+      form: body,
+      signal,
+      ...(json === true ? { contentType: 'application/json' } : {}),
+      ...(waits === true ? { waits, timeoutMs: 0, bodyTimeoutMs: 0 } : { timeoutMs: this.#timeoutMs }),
+    })
+  }
+
+  /** Goes on with a server that answered. */
+  #pin(endpoint: string): void {
+    const at = this.#endpoints.indexOf(endpoint)
+    if (at > 0) this.#endpoints = [...this.#endpoints.slice(at), ...this.#endpoints.slice(0, at)]
+  }
+
+  async #sync(): Promise<void> {
+    const before = this.#endpoints.join(',')
+    this.note(`start to sync cluster using endpoints(${before})`)
+    try {
+      const published = (await this.members()).flatMap(({ clientURLs }) => clientURLs)
+      if (published.length === 0) {
+        throw new CommandFailed(
+          STATUS.refused,
+          'etcd cluster has no published client endpoints.',
+          `Try '--no-sync' if you want to access non-published client endpoints(${before}).`,
+          'Error:  client: no endpoints available',
+        )
+      }
+      if ([...published].sort().join() !== [...this.#endpoints].sort().join()) this.#endpoints = shuffled(published)
+    } catch (error) {
+      if (error instanceof CommandFailed) throw error
+      const isOver = error instanceof AskFailed && error.isOverdue
+      if (isOver || (error instanceof ClusterFailed && error.isUnconnected)) throw reported(STATUS.noConnection, error)
+      // Whoever answers this badly may answer the command well.
+    }
+    this.note(`got endpoints(${this.#endpoints.join(',')}) after sync`)
+  }
+
+  #showCurl(endpoint: string, { method, target, body }: Question): void {
+    if (!this.debug) return
+    const data = body === undefined ? '' : ` -d ${JSON.stringify(body)}`
+    process.stderr.write(`cURL Command: curl -X ${method} ${endpoint}${target}${data}\n`)
+  }
+}
+
+/** @throws AskFailed when it is no JSON. */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    throw new AskFailed(INVALID_JSON)
+  }
+}
+
+function shuffled(urls: readonly string[]): readonly string[] {
+  return urls
+    .map((url) => ({ url, at: Math.random() }))
+    .sort((one, other) => one.at - other.at)
+    .map(({ url }) => url)
+}
+
+/** What Node.js and undici throw carries these. */
+interface SystemError extends Error {
+  readonly code?: string
+  readonly address?: string
+  readonly port?: number
+  readonly hostname?: string
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'connect: connection refused',
+  EHOSTUNREACH: 'connect: no route to host',
+  ENETUNREACH: 'connect: network is unreachable',
+  ETIMEDOUT: 'i/o timeout',
+}
+
+function causeOf(error: ClientError): SystemError | undefined {
+  const { cause } = error
+  // A name with several addresses: the last one tells as much as any.
+  if (cause instanceof AggregateError) return cause.errors.at(-1) as SystemError
+  return cause instanceof Error ? cause : undefined
+}
+
+/** As etcdctl says it, so that scripts find what they look for. */
+function wordsOf(error: ClientError, endpoint: string): string {
+  if (error instanceof ApiError) {
+    if (error.status === 500 || error.status === 503) return `client: etcd member ${endpoint} has no leader`
+    return `client: etcd member ${endpoint} returns server error [${error.status}]`
+  }
+  if (error.code === 'MUSTER_CLIENT_TIMEOUT') return `client: endpoint ${endpoint} exceeded header timeout`
+  const cause = causeOf(error)
+  const { code = '', address, port, hostname } = cause ?? {}
+  const reason = REASONS[code]
+  if (reason !== undefined) return `dial tcp ${address}:${port}: ${reason}`
+  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return `dial tcp: lookup ${hostname}: no such host`
+  if (code === 'UND_ERR_CONNECT_TIMEOUT') return `dial tcp ${new URL(endpoint).host}: i/o timeout`
+  if (code === 'UND_ERR_SOCKET') return 'EOF'
+  if (code === 'ECONNRESET') return 'read: connection reset by peer'
+  return cause?.message ?? error.message
+}
+
+function isConnecting(error: ClientError): boolean {
+  const code = causeOf(error)?.code ?? ''
+  return REASONS[code] !== undefined || /^(ENOTFOUND|EAI_AGAIN|ECONNRESET|UND_ERR_CONNECT_TIMEOUT)$/.test(code)
+}
