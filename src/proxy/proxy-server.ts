@@ -41,11 +41,15 @@ export interface ProxyServerOptions {
   readonly makeSecureServer?: MakeSecureServer | undefined
   /** TLS towards the members. */
   readonly tls?: UpstreamTls | undefined
+  /** Uniform in [0, 1), for the order in which members are asked. Missing: `Math.random`. */
+  readonly random?: () => number
 }
 
 type Fate = Parameters<ExchangePort['ended']>[1]
 
 const SELF = '/v2/config/local/proxy'
+/** The target of a watch: none but its client ends it, or we. */
+const WATCH = /\?(?:.*&)?wait=(?:1|t|true)(?:&|$)/i
 
 /** One proxy, with any number of listeners. It looks for the members from the moment it is made. */
 export class ProxyServer {
@@ -61,6 +65,8 @@ export class ProxyServer {
   readonly #requests = new Map<string, number>()
   readonly #dropped = new Map<string, number>()
   readonly #port: ExchangePort
+  /** Watches that wait or stream. */
+  readonly #watches = new Set<ServerResponse>()
   #inFlight = 0
   #isClosing = false
 
@@ -73,7 +79,7 @@ export class ProxyServer {
     this.#endpoints = new Endpoints({
       failureWaitMs: options.failureWaitMs,
       nowMs: () => performance.now(),
-      random: Math.random,
+      random: options.random ?? Math.random,
     })
     const { dialMsMax, writeMsMax, readMsMax, tls } = options
     this.#upstreams = new Upstreams({ dialMsMax, writeMsMax, readMsMax, tls })
@@ -92,7 +98,8 @@ export class ProxyServer {
       to: (url) => this.#upstreams.to(url),
       worked: (url) => this.#endpoints.worked(url),
       failed: (url, error) => {
-        if (!this.#endpoints.failed(url)) return
+        // It is we who break off then.
+        if (this.#isClosing || !this.#endpoints.failed(url)) return
         log.warn({ url, reason: error.message }, 'a member could not be reached, and is passed over for a while')
         this.#membership.hurry()
       },
@@ -115,9 +122,11 @@ export class ProxyServer {
     return this.#listeners.addresses()
   }
 
-  /** Stops accepting, lets what is in flight end, and cuts the rest after `graceMs`. */
+  /** Stops accepting, ends watches, lets what else is in flight end, and cuts the rest after `graceMs`. */
   async close(graceMs: number): Promise<void> {
     this.#isClosing = true
+    // As a member does it: clients take that for "ask again".
+    for (const response of this.#watches) response.destroy()
     this.#membership.stop()
     await this.#listeners.close(graceMs)
     await this.#upstreams.close()
@@ -148,6 +157,14 @@ export class ProxyServer {
       request.resume()
       sendMessage(response, 503, [], [], 'httpproxy: too many requests')
       return
+    }
+    if (method === 'GET' && WATCH.test(request.url ?? '')) {
+      if (this.#isClosing) {
+        response.destroy()
+        return
+      }
+      this.#watches.add(response)
+      response.once('close', () => this.#watches.delete(response))
     }
     this.#requests.set(method, (this.#requests.get(method) ?? 0) + 1)
     this.#inFlight += 1

@@ -7,6 +7,7 @@ import { ProxyServer, type ProxyServerOptions } from '../../src/proxy/proxy-serv
 import { eventually } from '../support/eventually.ts'
 import { freePort } from '../support/free-port.ts'
 import { startHttp } from '../support/http-member.ts'
+import { RawConnection } from '../support/raw-http.ts'
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => unknown
 
@@ -32,7 +33,7 @@ async function upstream(handler: Handler): Promise<Upstream> {
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, asked, close }
 }
 
-/** A proxy for members at `clientUrls`, in any order; with `random` 0.999 in this one. */
+/** A proxy for members at `clientUrls`, which are asked in this order. */
 async function proxyFor(clientUrls: readonly string[], options: Partial<ProxyServerOptions> = {}) {
   const remembered: (readonly string[])[] = []
   const lines: string[] = []
@@ -48,6 +49,8 @@ async function proxyFor(clientUrls: readonly string[], options: Partial<ProxySer
     list: async () => [{ peerURLs: ['http://10.0.0.1:2380'], clientURLs: clientUrls }],
     remember: (urls) => remembered.push(urls),
     log: { debug: note, info: note, warn: note, error: note },
+    // Leaves every URL where it is.
+    random: () => 0.999,
     ...options,
   })
   await proxy.listen([new URL('http://127.0.0.1:0')])
@@ -150,12 +153,13 @@ describe('when a member cannot be had', () => {
     const gone = `http://127.0.0.1:${await freePort()}`
     const member = await upstream((_request, response) => response.end('here'))
     const { url, lines } = await proxyFor([gone, member.url])
+    expect(await endpoints(url, 2)).toEqual([gone, member.url])
     for (let at = 0; at < 5; at++) {
       expect((await ask(`${url}/v2/keys/a`, { method: 'PUT', body: 'value=1' })).text).toBe('here')
     }
     expect(member.asked).toHaveLength(5)
-    // Whichever came first in the list: the one that is gone is noticed at most once.
-    expect(lines.filter((line) => line.includes('could not be reached')).length).toBeLessThanOrEqual(1)
+    expect(lines.filter((line) => line.includes('could not be reached'))).toHaveLength(1)
+    expect(await endpoints(url, 1)).toEqual([member.url])
   })
 
   test('a write that may have reached a member is not sent to another; a read is', async () => {
@@ -166,7 +170,7 @@ describe('when a member cannot be had', () => {
     const { url } = await proxyFor(broken.map((one) => one.url))
     const put = await ask(`${url}/v2/keys/a`, { method: 'PUT', body: 'value=1' })
     expect([put.status, put.text]).toEqual([502, '{"message":"httpproxy: unable to get response from 1 endpoint(s)"}'])
-    expect(broken[0].asked.length + broken[1].asked.length).toBe(1)
+    expect([broken[0].asked.length, broken[1].asked.length]).toEqual([1, 0])
 
     const others = [
       await upstream((request) => request.destroy()),
@@ -298,12 +302,64 @@ describe('what the proxy answers itself', () => {
     const held: ServerResponse[] = []
     const member = await upstream((_request, response) => held.push(response))
     const { url } = await proxyFor([member.url], { limits: { connectionsMax: 3 } })
-    const waiting = [ask(`${url}/a`), ask(`${url}/b`)]
-    await eventually('two requests to arrive', () => held.length === 2)
-    const third = ask(`${url}/c`)
-    await eventually('a third to arrive', () => held.length === 3)
-    await expect(ask(`${url}/d`)).rejects.toThrow()
+    const connection = await RawConnection.open(Number(new URL(url).port))
+    onTestFinished(() => connection.close())
+    // On one connection, whose number is bounded too.
+    for (const path of ['/a', '/b', '/c', '/d']) connection.send(`GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`)
+    await eventually('three requests to arrive', () => held.length === 3)
     for (const response of held) response.end()
-    await Promise.all([...waiting, third])
+    const text = await connection.until(
+      'four answers',
+      (all) => all.split('HTTP/1.1 ').length === 5 && all.endsWith('}'),
+    )
+    expect(text.match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 200', 'HTTP/1.1 200', 'HTTP/1.1 200', 'HTTP/1.1 503'])
+    expect(text.endsWith('{"message":"httpproxy: too many requests"}')).toBe(true)
+    expect(member.asked).toHaveLength(3)
+  })
+
+  test('a connection more than there may be is closed', async () => {
+    const { url } = await proxyFor([], { limits: { connectionsMax: 1 } })
+    const { port } = new URL(url)
+    const first = await RawConnection.open(Number(port))
+    onTestFinished(() => first.close())
+    await first.send('GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n').until('an answer', (text) => text.includes('200 OK'))
+    await (await RawConnection.open(Number(port))).untilClosed()
+  })
+})
+
+describe('a proxy that stops', () => {
+  test.each(['wait=true', 'quorum=false&wait=1&stream=true'])(
+    'ends watches (%s) at once, and blames no member',
+    async (query) => {
+      const member = await startHttp()
+      onTestFinished(() => member.close())
+      const { url, proxy, lines } = await proxyFor([`http://127.0.0.1:${member.port}`])
+      const watch = await fetch(`${url}/v2/keys/a?${query}`)
+      const ended = expect(watch.text()).rejects.toThrow()
+      const before = performance.now()
+      await proxy.close(60_000)
+      await ended
+      expect(performance.now() - before).toBeLessThan(10_000)
+      expect(lines.filter((line) => line.includes('could not be reached'))).toEqual([])
+    },
+  )
+
+  test('lets other requests end, and blames no member for what it cuts', async () => {
+    const held: ServerResponse[] = []
+    const member = await upstream((_request, response) => held.push(response))
+    const { url, proxy, lines } = await proxyFor([member.url])
+    const answer = ask(`${url}/v2/keys/a?wait=false`)
+    await eventually('it to arrive', () => held.length === 1)
+    const closed = proxy.close(60_000)
+    held[0]?.end('late')
+    expect((await answer).text).toBe('late')
+    await closed
+
+    const second = await proxyFor([member.url])
+    const cut = expect(ask(`${second.url}/v2/keys/b`)).rejects.toThrow()
+    await eventually('it to arrive', () => held.length === 2)
+    await second.proxy.close(0)
+    await cut
+    expect([...lines, ...second.lines].filter((line) => line.includes('could not be reached'))).toEqual([])
   })
 })
