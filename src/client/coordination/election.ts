@@ -135,19 +135,21 @@ export class Election {
 
   /** One place in the queue, from taking it to losing it. */
   async *#once(value: string, { session, ttl, signal }: CampaignOptions): AsyncGenerator<Standing, void, void> {
-    const own = session ?? (await openSession(this.#client, { name: value, ...(ttl === undefined ? {} : { ttl }) }))
+    const own =
+      session ?? (await openSession(this.#client, { name: value, ...(ttl === undefined ? {} : { ttl }) }, signal))
     let place: Place | undefined
     try {
       place = await takePlace(this.#client, this.#directory, own, value, signal)
       yield FOLLOWER
       await place.untilFirst(signal)
-      yield { state: 'leader', fence: place.number, signal: place.signal }
-      await untilAborted(place.signal, signal)
+      const over = signal === undefined ? place.signal : AbortSignal.any([place.signal, signal])
+      yield { state: 'leader', fence: place.number, signal: over }
+      await untilAborted(over)
     } finally {
       await place?.leave()
       if (session === undefined) await own.close()
     }
-    yield FOLLOWER
+    if (!isAborted(signal)) yield FOLLOWER
   }
 
   /** Waits until another may lead than `leader`. */
@@ -165,17 +167,10 @@ function leaderIn(places: readonly Placed[]): Leader | undefined {
   return first === undefined ? undefined : { value: first.value, fence: first.number, key: first.path }
 }
 
-/** Resolves when either aborts. */
-function untilAborted(one: AbortSignal, other: AbortSignal | undefined): Promise<void> {
+function untilAborted(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
-    const end = (): void => {
-      one.removeEventListener('abort', end)
-      other?.removeEventListener('abort', end)
-      resolve()
-    }
-    if (one.aborted || isAborted(other)) resolve()
-    one.addEventListener('abort', end, { once: true })
-    other?.addEventListener('abort', end, { once: true })
+    if (signal.aborted) resolve()
+    else signal.addEventListener('abort', () => resolve(), { once: true })
   })
 }
 

@@ -13,7 +13,7 @@ import { openSession, type Session, type SessionOptions } from './session.ts'
 export interface LockOptions extends SessionOptions {
   /** The session that holds it. Missing: one of its own, which ends with the lock; its TTL and name are those given here. */
   readonly session?: Session
-  /** Ends the waiting: the place in the queue is given back. `AbortSignal.timeout(ms)` for a limit of time. */
+  /** Ends the waiting alone: the place in the queue is given back. `AbortSignal.timeout(ms)` for a limit of time. */
   readonly signal?: AbortSignal | undefined
   /** Called when somebody is found to hold it. */
   readonly onWait?: () => void
@@ -79,11 +79,8 @@ export async function acquireLock(client: QueueClient, path: string, options: Lo
   }
   for (;;) {
     signal?.throwIfAborted()
-    const own = await openSession(client, {
-      signal,
-      ...(ttl === undefined ? {} : { ttl }),
-      ...(name === undefined ? {} : { name }),
-    })
+    const words = { ...(ttl === undefined ? {} : { ttl }), ...(name === undefined ? {} : { name }) }
+    const own = await openSession(client, words, signal)
     try {
       return new Lock(path, await acquirePlace(client, directory, own, options), own)
     } catch (error) {

@@ -126,9 +126,14 @@ export class Session {
 /**
  * Opens a session.
  *
+ * @param opening Ends the opening alone.
  * @throws RangeError on a TTL that is none; ClientError; the signal's reason.
  */
-export async function openSession(client: SessionClient, options: SessionOptions = {}): Promise<Session> {
+export async function openSession(
+  client: SessionClient,
+  options: SessionOptions = {},
+  opening: AbortSignal | undefined = options.signal,
+): Promise<Session> {
   const { ttl = TTL_S_DEFAULT, name = `${hostname()}:${process.pid}`, signal } = options
   if (!Number.isInteger(ttl) || ttl < 1 || ttl > TTL_S_MAX) {
     throw new RangeError(`the TTL of a session is ${ttl}: expected whole seconds from 1 to ${TTL_S_MAX}`)
@@ -136,13 +141,14 @@ export async function openSession(client: SessionClient, options: SessionOptions
   const id = randomBytes(16).toString('hex')
   const sentAtMs = performance.now()
   try {
-    await client.add(keyOf(id), name, { ttl, signal })
+    await client.add(keyOf(id), name, { ttl, signal: opening })
   } catch (error) {
     // Nobody else knows the name: an earlier attempt of the same call has made it.
     if (!(error instanceof ApiError) || error.code !== ErrorCode.keyExists) throw error
   }
   const session = new Session(client, id, ttl, sentAtMs)
   const close = (): void => void session.close()
+  if (signal?.aborted === true) close()
   signal?.addEventListener('abort', close, { once: true })
   session.signal.addEventListener('abort', () => signal?.removeEventListener('abort', close), { once: true })
   return session

@@ -112,7 +112,7 @@ describe('a session', () => {
     expect(answers).toHaveLength(1)
     // The clock goes on and no timer runs, as for a process that was stopped.
     const now = performance.now()
-    const clock = vi.spyOn(performance, 'now').mockImplementation(() => now + 8_000)
+    const clock = vi.spyOn(performance, 'now').mockImplementation(() => now + 5_000)
     expect(session.remainingMs).toBe(0)
     answers[0]?.()
     await Promise.resolve()
