@@ -6,9 +6,9 @@
  */
 import type { EventJson } from '../client/node.ts'
 import type { QueuedEvent } from './event-queue.ts'
-import { printOfNode, printOfPath } from './fingerprint.ts'
 import { Lanes } from './lanes.ts'
 import { Mark, type NodeTable } from './node-table.ts'
+import { forgetOurs, noteOurs, removeOurs } from './ours.ts'
 import type { Counts } from './progress.ts'
 import type { Target } from './target.ts'
 import type { PathMap, TreeNode } from './tree.ts'
@@ -70,74 +70,45 @@ async function applyToKey(path: string, queued: QueuedEvent, options: ApplyOptio
   const node = nodeOf(path, queued)
   if (isRemoval(queued.event)) {
     ttls.forget(path)
-    forget(path, options)
+    forgetOurs(path, options.table)
+    await ttls.settled(path)
     await target.remove(path, { dir: false })
     return
   }
   note(node, options)
+  await ttls.settled(path)
   // Due already: its end is the next that is heard of it.
   if (node.ttlSeconds !== undefined && node.ttlSeconds <= 0) return
   await target.put(node)
 }
 
 async function applyToDirectory(path: string, queued: QueuedEvent, options: ApplyOptions): Promise<void> {
-  const { target, ttls, mirror } = options
+  const { target, table, ttls, counts, mirror, concurrency } = options
   if (!isRemoval(queued.event)) {
     const node = nodeOf(path, queued)
     note(node, options)
+    await ttls.settled(path)
     await target.put(node)
     return
   }
   ttls.forget(path)
+  await ttls.settled(path)
+  await ttls.forgetBelow(path)
   if (mirror) {
     await target.remove(path, { dir: true, recursive: true })
     return
   }
-  await removeOurs(path, options)
-}
-
-/** Removes what this run wrote below a directory, and each directory that is empty then. */
-async function removeOurs(top: string, options: ApplyOptions): Promise<void> {
-  const { target, concurrency, ttls, table } = options
-  const listing = await target.list(top)
+  const listing = await target.list(path)
   if (listing === undefined) return
-  const lanes = new Lanes(concurrency)
-  const directories: string[] = []
-  try {
-    for await (const batch of listing.nodes) {
-      for (const { path, dir } of batch) {
-        const slot = table.find(printOfPath(path))
-        if (slot < 0 || !table.has(slot, Mark.imported)) continue
-        table.unmark(slot, Mark.imported | Mark.target)
-        ttls.forget(path)
-        if (dir) directories.push(path)
-        else await lanes.add(() => target.remove(path, { dir: false }))
-      }
-    }
-    await lanes.drain()
-  } finally {
-    await lanes.settle()
-  }
-  for (const path of directories.reverse()) await target.remove(path, { dir: true })
+  const mayGo = (slot: number): boolean => table.has(slot, Mark.imported)
+  await removeOurs(listing.nodes, { target, table, ttls, counts, concurrency, mayGo })
 }
 
+/** Notes what is about to be written. */
 function note(node: TreeNode, { table, ttls }: ApplyOptions): void {
-  table.mark(table.put(printOfPath(node.path), printOfNode(node)), Mark.imported)
-  // Directories on the way to it come to be without an event of their own.
-  for (let at = node.path.lastIndexOf('/'); at > 0; at = node.path.lastIndexOf('/', at - 1)) {
-    const path = node.path.slice(0, at)
-    const print = printOfPath(path)
-    const slot = table.find(print)
-    if (slot >= 0 && (table.has(slot, Mark.imported) || table.has(slot, Mark.target))) break
-    table.mark(table.put(print, printOfNode({ path, dir: true, value: '', ttlSeconds: undefined })), Mark.imported)
-  }
+  noteOurs(node, table)
   if (node.ttlSeconds === undefined) ttls.forget(node.path)
   else ttls.track(node.path, node.ttlSeconds)
-}
-
-function forget(path: string, { table }: ApplyOptions): void {
-  const slot = table.find(printOfPath(path))
-  if (slot >= 0) table.unmark(slot, Mark.imported | Mark.target)
 }
 
 function nodeOf(path: string, { event, arrivedMs }: QueuedEvent): TreeNode {

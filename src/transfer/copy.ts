@@ -7,6 +7,7 @@
 import { printOfNode, printOfPath } from './fingerprint.ts'
 import { Lanes } from './lanes.ts'
 import { Mark, type NodeTable } from './node-table.ts'
+import { removeOurs } from './ours.ts'
 import type { Counts } from './progress.ts'
 import type { Target } from './target.ts'
 import type { Tree, TreeNode } from './tree.ts'
@@ -97,7 +98,8 @@ async function copyNode(options: CopyOptions, node: TreeNode, lanes: Lanes, inTh
     counts.expired += 1
     return
   }
-  if (node.ttlSeconds !== undefined) ttls?.track(node.path, node.ttlSeconds)
+  if (node.ttlSeconds === undefined) ttls?.forget(node.path)
+  else ttls?.track(node.path, node.ttlSeconds)
   const isEqual = isThere && table.hasContent(slot, content)
   const isOnTime = isEqual && Math.abs(table.due(slot) - dueOf(node)) <= TTL_SLACK_S
   if (!isThere || !isEqual) slot = table.put(path, content)
@@ -110,6 +112,7 @@ async function copyNode(options: CopyOptions, node: TreeNode, lanes: Lanes, inTh
   const { ttlSeconds } = node
   if (isEqual && ttlSeconds !== undefined) {
     await lanes.add(async () => {
+      await ttls?.settled(node.path)
       if (!(await target.refresh(node, ttlSeconds))) await target.put(node)
       counts.written += 1
     })
@@ -126,37 +129,21 @@ async function copyNode(options: CopyOptions, node: TreeNode, lanes: Lanes, inTh
     return
   }
   await lanes.add(async () => {
+    const refreshing = ttls?.settled(node.path)
+    if (refreshing !== undefined) await refreshing
     if (await target.put(node)) counts.written += 1
   })
 }
 
 /** Removes what the source no longer has, as far as it is ours to remove. Returns how many are left over. */
 async function removeGone(options: CopyOptions): Promise<number> {
-  const { table, target, targetTree, mirror, counts, signal } = options
+  const { table, target, targetTree, mirror, concurrency, counts, ttls, signal } = options
   const extras = table.count(Mark.target, Mark.source)
   const ours = mirror ? extras : table.count(Mark.target | Mark.imported, Mark.source)
   if (ours === 0) return extras
-  const lanes = new Lanes(options.concurrency)
-  const directories: string[] = []
   const { nodes } = await targetTree.list(signal)
-  try {
-    for await (const batch of nodes) {
-      for (const { path, dir } of batch) {
-        const slot = table.find(printOfPath(path))
-        const mayGo = slot >= 0 && (mirror || table.has(slot, Mark.imported)) && !table.has(slot, Mark.source)
-        if (!mayGo) continue
-        table.unmark(slot, Mark.imported | Mark.target)
-        counts.removed += 1
-        if (dir) directories.push(path)
-        else await lanes.add(() => target.remove(path, { dir: false }))
-      }
-    }
-    await lanes.drain()
-  } finally {
-    await lanes.settle()
-  }
-  // Deepest first, so that each is empty when its turn comes; one that holds somebody else's keys stays.
-  for (const path of directories.reverse()) await target.remove(path, { dir: true })
+  const mayGo = (slot: number): boolean => (mirror || table.has(slot, Mark.imported)) && !table.has(slot, Mark.source)
+  await removeOurs(nodes, { target, table, ttls, counts, concurrency, mayGo })
   return extras - ours
 }
 

@@ -8,6 +8,7 @@ export class TransferError extends Error {
   readonly code:
     | 'MUSTER_EXPORT_DAMAGED'
     | 'MUSTER_EXPORT_NEWER'
+    | 'MUSTER_TRANSFER_NOTHING_THERE'
     | 'MUSTER_TRANSFER_SOURCE_GONE'
     | 'MUSTER_TRANSFER_TARGET_GONE'
 

@@ -5,14 +5,15 @@
  */
 import type { MusterClient } from '../client/client.ts'
 import { copyTree } from './copy.ts'
+import { TransferError } from './errors.ts'
 import { checkExport, FileTree } from './file-tree.ts'
 import { HiddenPlaces } from './hidden.ts'
 import type { ImportResult } from './import.ts'
-import { liftIndex } from './in-order.ts'
 import { LiveTree } from './live-tree.ts'
 import { NodeTable } from './node-table.ts'
 import { Patience } from './patience.ts'
 import type { Counts, Report } from './progress.ts'
+import { moveIndex } from './store-index.ts'
 import { Target } from './target.ts'
 import { PathMap } from './tree.ts'
 import { verifyTrees } from './verify.ts'
@@ -41,7 +42,14 @@ export async function importFile(options: FileImportOptions): Promise<ImportResu
   report.phase('looking')
   await options.target.position({ signal })
   const places = new HiddenPlaces([], '/')
-  const { header, nodes } = await checkExport(file, (path) => places.see(path))
+  const wanted = options.prefix === undefined ? undefined : new PathMap(options.prefix, '/')
+  let isThere = false
+  const { header, nodes } = await checkExport(file, (path) => {
+    places.see(path)
+    isThere ||= wanted?.toTarget(path) !== undefined
+  })
+  if (wanted !== undefined && !isThere && wanted.toTarget(header.prefix) === undefined)
+    throw new TransferError('MUSTER_TRANSFER_NOTHING_THERE', `${file} holds nothing at ${wanted.from}`)
   options.onChecked(nodes)
   // A file that could not know all hidden keys says nothing of those that it does not hold.
   const listsHidden = targetListsHidden && header.hidden
@@ -59,6 +67,7 @@ export async function importFile(options: FileImportOptions): Promise<ImportResu
   await copyTree({ source, targetTree, target, table, mirror, concurrency, counts, ttls: undefined, signal })
   report.phase('verifying')
   const verdict = await verifyTrees({ source, targetTree, table, mirror, peek: undefined, counts, signal })
-  const inOrder = await liftIndex({ target: options.target, index: verdict.inOrderIndex, concurrency, signal })
-  return { verdict, inOrder, refused: target.refused, refusedCount: target.refusedCount }
+  const { inOrderIndex: inOrder } = verdict
+  const index = await moveIndex({ target, inOrder, source: header.index, concurrency, signal })
+  return { verdict, index, refused: target.refused, refusedCount: target.refusedCount }
 }

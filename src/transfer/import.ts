@@ -4,25 +4,24 @@
  * Owns: the order of things: know where the source stands, copy, follow, compare; beginning anew when changes were lost;
  * the end. Leaves to others: each of those (copy, feed, apply, verify).
  */
-import { randomUUID } from 'node:crypto'
-import { ErrorCode } from '../api.ts'
 import type { MusterClient } from '../client/client.ts'
 import { ApiError, ClientError } from '../client/errors.ts'
 import type { EventJson } from '../client/node.ts'
 import { applyEvents } from './apply.ts'
+import { isOneCluster } from './circle.ts'
 import { type CopyResult, copyTree } from './copy.ts'
 import { EventQueue } from './event-queue.ts'
 import { Feed } from './feed.ts'
 import { HiddenPlaces, WELL_KNOWN } from './hidden.ts'
-import { type InOrder, liftIndex } from './in-order.ts'
-import { LiveTree } from './live-tree.ts'
+import { LiveTree, requireThere } from './live-tree.ts'
 import { NodeTable } from './node-table.ts'
 import { Patience } from './patience.ts'
 import { type Counts, newCounts, type Report } from './progress.ts'
 import type { Steering } from './steering.ts'
+import { advanceIndex, type MovedIndex, moveIndex } from './store-index.ts'
 import { type Refusal, Target } from './target.ts'
 import type { PathMap, TreeNode } from './tree.ts'
-import { TtlKeeper } from './ttl-keeper.ts'
+import { TtlKeeper, type TtlKeeperPort } from './ttl-keeper.ts'
 import { type Verdict, verifyTrees } from './verify.ts'
 
 /** A listing that is cut is read again so often. */
@@ -33,8 +32,8 @@ const VERDICTS_MAX = 2
 const HISTORY_MS_MAX = 15_000
 /** Longest wait for a change before the end is considered again. Milliseconds. */
 const LOOK_MS = 100
-/** What tells clusters apart goes by itself, should it not be taken away. Seconds. */
-const PROBE_TTL_S = 60
+/** Late looks at keys with a TTL are told no more often than this. Milliseconds. */
+const LATE_NOTE_MS = 5_000
 
 export interface ImportOptions {
   readonly source: MusterClient
@@ -60,7 +59,7 @@ export interface ImportOptions {
 
 export interface ImportResult {
   readonly verdict: Verdict
-  readonly inOrder: InOrder
+  readonly index: MovedIndex
   readonly refused: readonly Refusal[]
   readonly refusedCount: number
 }
@@ -80,7 +79,10 @@ export class LiveImport {
   readonly #over = new AbortController()
   #failure: { readonly error: unknown } | undefined
   #hasNewPlaces = false
+  /** Source and target are one cluster: its indexes are what they should be. */
+  #isCircle = false
   #lastChangeMs = performance.now()
+  #lateMs = Number.NEGATIVE_INFINITY
 
   constructor(options: ImportOptions) {
     const { source, target, paths, report, patienceMs } = options
@@ -109,11 +111,14 @@ export class LiveImport {
    * @throws TransferError when a side is gone; ClientError that waiting will not mend; the signal's reason.
    */
   async run(): Promise<ImportResult> {
-    const { source, target, signal, report } = this.#options
+    const { source, target, paths, signal, report } = this.#options
     report.phase('looking')
     // Without patience: a wrong address should be told at once.
     const [from, to] = await Promise.all([source.position({ signal }), target.position({ signal })])
     await this.#refuseCircle(from.clusterId, to.clusterId)
+    await requireThere(source, paths.from, { signal })
+    // From the first copied key on, so that clients which look at both sides never see an index go back.
+    if (!this.#isCircle && to.index < from.index) await advanceIndex(this.#target, from.index)
     const keeping = this.#beside(this.#ttls.run(this.#keeperPort(), this.#over.signal))
     try {
       for (let isFirst = true; ; isFirst = false) {
@@ -126,32 +131,14 @@ export class LiveImport {
     }
   }
 
-  /**
-   * What is copied into itself would be a change to copy. Equal ids are no proof: they follow from names, peer URLs and token,
-   * and a cluster that takes the place of another is often started with the same ones.
-   */
+  /** What is copied into itself would be a change to copy. */
   async #refuseCircle(from: string, to: string): Promise<void> {
-    const { paths } = this.#options
+    const { source, target, paths, signal } = this.#options
     if (from !== to) return
     const overlap = paths.toTarget(paths.to) !== undefined || paths.toSource(paths.from) !== undefined
-    if (overlap && (await this.#isOneCluster()))
+    this.#isCircle = await isOneCluster(source, target, signal)
+    if (this.#isCircle && overlap)
       throw new RangeError(`source and target are the same cluster, and "${paths.to}" lies in what is copied`)
-  }
-
-  /** Whether what is written at the target shows at the source. */
-  async #isOneCluster(): Promise<boolean> {
-    const { source, target, signal } = this.#options
-    const path = `/_muster_probe_${randomUUID()}`
-    await target.set(path, 'is this the same cluster?', { ttl: PROBE_TTL_S, signal })
-    try {
-      await source.get(path, { quorum: true, signal })
-      return true
-    } catch (error) {
-      if (error instanceof ApiError && error.code === ErrorCode.keyNotFound) return false
-      throw error
-    } finally {
-      await target.delete(path, { signal }).catch(() => undefined)
-    }
   }
 
   /** Copies and follows until the end, or until changes were lost: undefined. */
@@ -326,11 +313,18 @@ export class LiveImport {
     return node === undefined ? undefined : { ...node, path }
   }
 
-  #keeperPort() {
+  #keeperPort(): TtlKeeperPort {
     return {
       lookUp: (path: string) => this.#peekSource(path),
       refresh: async (node: TreeNode, ttlSeconds: number): Promise<void> => {
-        if (!(await this.#target.refresh(node, ttlSeconds))) await this.#target.put(node)
+        if (!(await this.#target.refresh(node, ttlSeconds))) await this.#target.putAgain(node)
+      },
+      late: (count: number): void => {
+        const nowMs = performance.now()
+        if (nowMs - this.#lateMs < LATE_NOTE_MS) return
+        this.#lateMs = nowMs
+        const text = `${count} looks at keys with a TTL came late: copies may fall due while the originals live on`
+        this.#options.report.note('ttl-late', text)
       },
     }
   }
@@ -355,8 +349,13 @@ export class LiveImport {
   }
 
   async #result(verdict: Verdict): Promise<ImportResult> {
-    const { target, concurrency, signal } = this.#options
-    const inOrder = await liftIndex({ target, index: verdict.inOrderIndex, concurrency, signal })
-    return { verdict, inOrder, refused: this.#target.refused, refusedCount: this.#target.refusedCount }
+    const { concurrency, signal } = this.#options
+    const target = this.#target
+    const { inOrderIndex: inOrder } = verdict
+    const source = await this.#position()
+    const index = this.#isCircle
+      ? { inOrder, source, target: source, isBegunAnew: false }
+      : await moveIndex({ target, inOrder, source, concurrency, signal })
+    return { verdict, index, refused: target.refused, refusedCount: target.refusedCount }
   }
 }

@@ -16,7 +16,7 @@ export class Lanes {
   /** Starts a task once there is room. @throws what an earlier task threw. */
   async add(task: () => Promise<void>): Promise<void> {
     while (this.#busy >= this.#width) await this.#next()
-    this.#rethrow()
+    this.check()
     this.#busy += 1
     task()
       .catch((error: unknown) => {
@@ -31,7 +31,7 @@ export class Lanes {
   /** Waits until nothing runs. @throws what a task threw. */
   async drain(): Promise<void> {
     await this.settle()
-    this.#rethrow()
+    this.check()
   }
 
   /** Waits until nothing runs, whatever came of it. */
@@ -39,11 +39,12 @@ export class Lanes {
     while (this.#busy > 0) await this.#next()
   }
 
-  #next(): Promise<void> {
-    return new Promise((go) => this.#waiting.push(go))
+  /** @throws what a task threw. */
+  check(): void {
+    if (this.#failure !== undefined) throw this.#failure.error
   }
 
-  #rethrow(): void {
-    if (this.#failure !== undefined) throw this.#failure.error
+  #next(): Promise<void> {
+    return new Promise((go) => this.#waiting.push(go))
   }
 }

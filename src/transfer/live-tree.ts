@@ -10,6 +10,7 @@ import { ApiError } from '../client/errors.ts'
 import type { CallOptions } from '../client/keys.ts'
 import type { Listing } from '../client/listed.ts'
 import type { ListedNode } from '../client/listing.ts'
+import { TransferError } from './errors.ts'
 import type { HiddenPlaces } from './hidden.ts'
 import type { Patience } from './patience.ts'
 import type { PathMap, Tree, TreeListing, TreeNode } from './tree.ts'
@@ -28,6 +29,15 @@ export async function listsHidden(client: MusterClient, options: CallOptions = {
       return false
     throw error
   }
+}
+
+/**
+ * Makes sure that there is something at a path that somebody named: a word that was mistyped must not pass for an empty tree.
+ * @throws TransferError MUSTER_TRANSFER_NOTHING_THERE when nothing is; ClientError.
+ */
+export async function requireThere(client: MusterClient, path: string, options: CallOptions): Promise<void> {
+  if (path !== '/' && (await client.peek(path, options)) === undefined)
+    throw new TransferError('MUSTER_TRANSFER_NOTHING_THERE', `the source has nothing at ${path}`)
 }
 
 export interface LiveTreeOptions {

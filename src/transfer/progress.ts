@@ -7,7 +7,7 @@
 
 export type Phase = 'looking' | 'copying' | 'following' | 'verifying' | 'writing' | 'done'
 
-/** Numbers that only grow; the transfer counts, the display reads. */
+/** Numbers that grow, but where it says otherwise; the transfer counts, the display reads. */
 export interface Counts {
   /** Nodes read from the source. */
   read: number
@@ -23,10 +23,12 @@ export interface Counts {
   behind: number
   /** Nodes compared. */
   compared: number
+  /** Nodes that differed and are still looked at again. Not a sum. */
+  left: number
 }
 
 export function newCounts(): Counts {
-  return { read: 0, equal: 0, written: 0, removed: 0, expired: 0, events: 0, behind: 0, compared: 0 }
+  return { read: 0, equal: 0, written: 0, removed: 0, expired: 0, events: 0, behind: 0, compared: 0, left: 0 }
 }
 
 /** What a transfer says of itself. */
@@ -45,5 +47,6 @@ export type NoteCode =
   | 'quiet'
   | 'extras'
   | 'ttl-bound'
+  | 'ttl-late'
   | 'refused'
   | 'differs'

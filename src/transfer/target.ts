@@ -71,6 +71,22 @@ export class Target {
     }
   }
 
+  /** Writes a node that was there and fell due, unless something is there by now. @throws as `put`. */
+  async putAgain(node: TreeNode): Promise<void> {
+    try {
+      const { path, value, ttlSeconds } = node
+      await this.patience.ask((signal) =>
+        node.dir
+          ? this.client.mkdir(path, { ttl: ttlSeconds, signal })
+          : this.client.add(path, value, { ttl: ttlSeconds, brief: true, signal }),
+      )
+      this.writes += 1
+    } catch (error) {
+      if (isCode(error, ErrorCode.keyExists) || isCode(error, ErrorCode.notFile)) return
+      this.#refuse(node.path, error)
+    }
+  }
+
   /** Changes what is left of a node's time. False: it is not there. @throws as `put`. */
   async refresh(node: TreeNode, ttlSeconds: number): Promise<boolean> {
     try {

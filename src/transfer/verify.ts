@@ -10,6 +10,7 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { isSamePrint, printOfNode, printOfPath, TreeDigest } from './fingerprint.ts'
 import { inOrderIndex } from './in-order.ts'
+import { Lanes } from './lanes.ts'
 import { Mark, type NodeTable } from './node-table.ts'
 import type { Counts } from './progress.ts'
 import type { Tree, TreeNode } from './tree.ts'
@@ -113,7 +114,7 @@ async function readSource(
 ): Promise<{ readonly digest: TreeDigest; readonly inOrderIndex: number }> {
   const digest = new TreeDigest()
   let largest = 0
-  const { nodes } = await source.list(signal)
+  const { index, nodes } = await source.list(signal)
   for await (const batch of nodes) {
     signal.throwIfAborted()
     for (const node of batch) {
@@ -124,7 +125,7 @@ async function readSource(
       const slot = table.find(path)
       if (slot >= 0 && table.has(slot, Mark.source)) differ(node.path, 'twice at the source')
       table.mark(table.put(path, print), Mark.source)
-      largest = Math.max(largest, inOrderIndex(node.path))
+      largest = Math.max(largest, inOrderIndex(node.path, index))
       counts.compared += 1
     }
   }
@@ -181,7 +182,7 @@ async function nameMissing(
 
 /** Looks at each path again until both sides agree on it, or patience is over. Returns those that still differ. */
 async function settle(
-  { signal, isRefused }: VerifyOptions,
+  { signal, isRefused, counts }: VerifyOptions,
   peek: NonNullable<VerifyOptions['peek']>,
   differences: readonly Difference[],
 ): Promise<readonly Difference[]> {
@@ -194,16 +195,24 @@ async function settle(
   for (let looks = 0; left.length > 0 && looks < LOOKS_MAX; looks += 1) {
     if (looks > 0) await wait(LOOK_PAUSE_MS, undefined, { signal })
     const still: Difference[] = []
-    for (let at = 0; at < left.length; at += LOOKS_AT_ONCE) {
-      await Promise.all(
-        left.slice(at, at + LOOKS_AT_ONCE).map(async (difference) => {
+    const lanes = new Lanes(LOOKS_AT_ONCE)
+    counts.left = left.length
+    try {
+      for (const difference of left) {
+        signal.throwIfAborted()
+        await lanes.add(async () => {
           const [here, there] = await Promise.all([peek.source(difference.path), peek.target(difference.path)])
-          if (!isSame(here, there)) still.push(difference)
-        }),
-      )
+          if (isSame(here, there)) counts.left -= 1
+          else still.push(difference)
+        })
+      }
+      await lanes.drain()
+    } finally {
+      await lanes.settle()
     }
     left = still
   }
+  counts.left = 0
   return [...lasting, ...left]
 }
 

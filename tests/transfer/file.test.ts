@@ -6,11 +6,11 @@ import { text } from 'node:stream/consumers'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { exportTree } from '../../src/transfer/export.ts'
 import { checkExport, FileTree } from '../../src/transfer/file-tree.ts'
-import { importFile } from '../../src/transfer/import-file.ts'
+import { type FileImportOptions, importFile } from '../../src/transfer/import-file.ts'
 import { newCounts } from '../../src/transfer/progress.ts'
 import { PathMap, type Tree } from '../../src/transfer/tree.ts'
 import { scratchDir } from '../support/scratch.ts'
-import { startTransferRig, textOf, treeOf } from '../support/transfer-rig.ts'
+import { startTransferRig, type TransferRig, textOf, treeOf } from '../support/transfer-rig.ts'
 
 const TEXTS = ['/a=1', '/d/', '/d/ü "q"=\n\0☃', '/d/_h/', '/t/+90', '/t/k=4+80', '/z=']
 
@@ -76,25 +76,60 @@ test('times go on while the file lies there; what has fallen due is left out, wi
   expect((await nodesIn(content.replace(header, JSON.stringify(ahead))))[0]).toBe('/a=1+100')
 })
 
+async function importInto(rig: TransferRig, content: string, options: Partial<FileImportOptions> = {}) {
+  return importFile({
+    file: await fileOf(content),
+    target: rig.client,
+    targetListsHidden: true,
+    prefix: undefined,
+    toPrefix: undefined,
+    mirror: false,
+    concurrency: 2,
+    patienceMs: 500,
+    report: { phase: () => undefined, note: () => undefined },
+    counts: newCounts(),
+    onChecked: () => undefined,
+    signal: rig.over.signal,
+    ...options,
+  })
+}
+
+test('a prefix of which the file holds nothing is refused before anything is done', async () => {
+  const rig = await startTransferRig()
+  await rig.client.set('/typo/precious', '1')
+  const content = await exported(treeOf('/d/', '/d/a=1', '/empty/'))
+  for (const prefix of ['/typo', '/d/a/b', '/em']) {
+    await expect(importInto(rig, content, { prefix, mirror: true })).rejects.toMatchObject({
+      code: 'MUSTER_TRANSFER_NOTHING_THERE',
+      message: expect.stringContaining(`holds nothing at ${prefix}`),
+    })
+  }
+  expect(await rig.show()).toEqual(['/typo/', '/typo/precious=1'])
+  for (const prefix of ['/', '/d', '/d/a', '/empty']) {
+    expect((await importInto(rig, content, { prefix })).verdict.equal, prefix).toBe(true)
+  }
+})
+
+test('an export of nothing can be imported', async () => {
+  const rig = await startTransferRig()
+  for (const prefix of [undefined, '/']) {
+    expect((await importInto(rig, await exported(treeOf()), { prefix })).verdict.equal).toBe(true)
+  }
+})
+
+test('names that POST made, and the index of the export, lie behind what comes next', async () => {
+  const rig = await startTransferRig()
+  const content = await exported(treeOf('/q/', '/q/00000000000000001229=job'))
+  expect((await importInto(rig, content)).index).toEqual({ inOrder: 1229, source: 1, target: 1229, isBegunAnew: true })
+  expect((await rig.client.create('/q', 'next')).node.key).toBe('/q/00000000000000001230')
+})
+
 test('a mirror of a file that could not know hidden keys leaves them alone', async () => {
   const rig = await startTransferRig()
   await rig.client.set('/q/_h/x', 'mine')
   await rig.client.set('/q/old', 'gone soon')
   const importing = async (hidden: boolean) =>
-    importFile({
-      file: await fileOf(await exported(treeOf('/q/', '/q/a=1', '/q/_known/', '/q/_known/b=2'), hidden)),
-      target: rig.client,
-      targetListsHidden: true,
-      prefix: undefined,
-      toPrefix: undefined,
-      mirror: true,
-      concurrency: 2,
-      patienceMs: 500,
-      report: { phase: () => undefined, note: () => undefined },
-      counts: newCounts(),
-      onChecked: () => undefined,
-      signal: rig.over.signal,
-    })
+    importInto(rig, await exported(treeOf('/q/', '/q/a=1', '/q/_known/', '/q/_known/b=2'), hidden), { mirror: true })
   expect((await importing(false)).verdict.equal).toBe(true)
   const wanted = ['/q/', '/q/_known/', '/q/_known/b=2', '/q/a=1']
   expect(await rig.show()).toEqual([...wanted, '/q/_h/', '/q/_h/x=mine'].sort())

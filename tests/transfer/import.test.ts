@@ -1,7 +1,6 @@
 /** A whole import between two servers in memory: what is carried over, when it ends, what it says. */
 import { expect, onTestFinished, test } from 'vitest'
 import { type ImportOptions, LiveImport } from '../../src/transfer/import.ts'
-import { liftIndex } from '../../src/transfer/in-order.ts'
 import { newCounts } from '../../src/transfer/progress.ts'
 import { Steering } from '../../src/transfer/steering.ts'
 import { PathMap } from '../../src/transfer/tree.ts'
@@ -124,30 +123,10 @@ test('clusters that share an id, as those started with the same flags do, are to
   expect(await target.show()).toEqual(['/a=1'])
 })
 
-test('what POST makes after the cut-over comes behind what was copied', async () => {
-  const { source, target, start } = await startPair()
-  for (let n = 0; n < 40; n++) await source.client.set('/other', `${n}`)
-  await source.http.ask('POST', '/v2/keys/q', 'value=last')
-  const { verdict, inOrder } = await start({ steering: new Steering('now') })
-  expect(verdict).toMatchObject({ equal: true, inOrderIndex: 42 })
-  expect(inOrder.targetIndex).toBeGreaterThanOrEqual(42)
-  expect(await target.http.ask('POST', '/v2/keys/q', 'value=next')).toMatchObject({ status: 201 })
-  const { nodes = [] } = (await target.client.get('/q')).node
-  const sorted = nodes.toSorted((one, other) => ((one.key ?? '') < (other.key ?? '') ? -1 : 1))
-  expect(sorted.map(({ value }) => value)).toEqual(['last', 'next'])
-  expect((await target.show()).join()).not.toContain('_muster')
-})
-
-test('an index that is too far away is left, and known', async () => {
-  const { target } = await startPair()
-  const { signal } = new AbortController()
-  const lift = { target: target.client, index: 1_000, concurrency: 4, signal, writesMax: 100 }
-  expect(await liftIndex(lift)).toEqual({ index: 1_000, targetIndex: 1 })
-})
-
 test('a target that goes away for good ends it with its name', async () => {
   const { source, target, said, start } = await startPair()
-  const running = start()
+  // The client tries again by itself for a second or so.
+  const running = start({ patienceMs: 2_000 })
   running.catch(() => undefined)
   await eventually('that it follows', () => said.includes('following'))
   await target.http.close()
@@ -164,4 +143,31 @@ test('it ends at once when it is told to', async () => {
   await eventually('that it follows', () => said.includes('following'))
   over.abort(new Error('enough'))
   await expect(running).rejects.toThrow('enough')
+})
+
+test('a prefix where the source has nothing is refused, and a mirror of it does no harm', async () => {
+  const { source, target, start } = await startPair()
+  await source.client.set('/services/web', '1')
+  await target.client.set('/typo/precious', '1')
+  const paths = new PathMap('/typo', '/typo')
+  await expect(start({ paths, mirror: true, steering: new Steering('now') })).rejects.toMatchObject({
+    code: 'MUSTER_TRANSFER_NOTHING_THERE',
+    message: 'the source has nothing at /typo',
+  })
+  expect(await target.show()).toEqual(['/typo/', '/typo/precious=1'])
+  const services = { paths: new PathMap('/services/web', '/services/web'), steering: new Steering('now') }
+  expect((await start(services)).verdict).toMatchObject({ equal: true, sourceNodes: 1 })
+})
+
+test('a copy that fell due while the original lives on comes back, and goes with it', async () => {
+  const { source, target, steering, said, start } = await startPair()
+  await source.client.set('/d/k', '1', { ttl: 1 })
+  const running = start()
+  await eventually('that it follows', () => said.includes('following'))
+  await target.client.delete('/d/k')
+  await eventually('that it is back', async () => (await target.show()).includes('/d/k=1+1'))
+  await source.client.delete('/d', { recursive: true })
+  steering.ask('now')
+  expect((await running).verdict).toMatchObject({ equal: true, extras: 0, targetNodes: 0 })
+  expect(await target.show()).toEqual([])
 })

@@ -1,12 +1,11 @@
-/** The small parts of a transfer: hidden places, keys with a TTL, work side by side, patience, paths. */
-import { expect, onTestFinished, test } from 'vitest'
+/** The small parts of a transfer: hidden places, names of POST, work side by side, patience, paths. */
+import { expect, test } from 'vitest'
 import { ApiError, ClientError } from '../../src/client/errors.ts'
 import { HiddenPlaces } from '../../src/transfer/hidden.ts'
 import { inOrderIndex } from '../../src/transfer/in-order.ts'
 import { Lanes } from '../../src/transfer/lanes.ts'
 import { Patience } from '../../src/transfer/patience.ts'
-import { PathMap, type TreeNode } from '../../src/transfer/tree.ts'
-import { TtlKeeper } from '../../src/transfer/ttl-keeper.ts'
+import { PathMap } from '../../src/transfer/tree.ts'
 import { eventually } from '../support/eventually.ts'
 
 test('a hidden place is the path up to each name that begins with "_", and is new once', () => {
@@ -25,12 +24,15 @@ test('a hidden place that comes with the listing of another one is not listed by
   expect(new HiddenPlaces(['/_app/x', '/_app/_y'], '/_app').apart).toEqual(['/_app/_y'])
 })
 
-test('names that POST made are known by their form', () => {
-  expect(inOrderIndex('/q/00000000000000001229')).toBe(1229)
+test('names that POST made are known by their form, and by not being far ahead of the index', () => {
+  expect(inOrderIndex('/q/00000000000000001229', 1229)).toBe(1229)
+  expect(inOrderIndex('/q/00000000000000001229', 300)).toBe(1229)
   for (const path of ['/q/0000000000000001229', '/00000000000000001229/a', '/q/000000000000000012x9', '/a', '/']) {
-    expect(inOrderIndex(path), path).toBe(0)
+    expect(inOrderIndex(path, 2000), path).toBe(0)
   }
-  expect(inOrderIndex('/q/99999999999999999999')).toBe(0)
+  const milliseconds = '/times/00000001793318400000'
+  expect(inOrderIndex(milliseconds, 50_000)).toBe(0)
+  expect(inOrderIndex('/q/99999999999999999999', 50_000)).toBe(0)
 })
 
 test('under a prefix only what lies below it counts, also when the prefix itself is hidden', () => {
@@ -43,31 +45,6 @@ test('more hidden places than anybody has are counted, not kept', () => {
   const places = new HiddenPlaces([], '/')
   for (let n = 0; n < 10_005; n++) places.see(`/_${n}`)
   expect([places.all.length, places.missed]).toEqual([10_000, 5])
-})
-
-test('a key is looked up when half of its time is over, refreshed while it lives, and left when it does not', async () => {
-  const keeper = new TtlKeeper(2)
-  keeper.track('/alive', 1)
-  keeper.track('/gone', 1)
-  keeper.track('/too-many', 1)
-  expect([keeper.size, keeper.missed]).toEqual([2, 1])
-  const over = new AbortController()
-  const refreshed: string[] = []
-  const running = keeper.run(
-    {
-      lookUp: async (path): Promise<TreeNode | undefined> =>
-        path === '/alive' ? { path, dir: false, value: 'x', ttlSeconds: 9 } : undefined,
-      refresh: async ({ path }, ttlSeconds) => void refreshed.push(`${path} ${ttlSeconds}`),
-    },
-    over.signal,
-  )
-  onTestFinished(() => over.abort())
-  await eventually('both to be looked up', () => refreshed.length === 1 && keeper.size === 1)
-  expect(refreshed).toEqual(['/alive 9'])
-  keeper.forget('/alive')
-  expect(keeper.size).toBe(0)
-  over.abort()
-  await running
 })
 
 test('no more work runs side by side than there are lanes, and a failure stops what would follow', async () => {

@@ -1,0 +1,94 @@
+/**
+ * The target's store index, taken to where the source's is.
+ *
+ * Names that POST made are indexes: where the target's lies behind them, the next POST makes a name that sorts before those that
+ * were copied. Queues would lose their order, a lock could be taken past its holder, and once the index reached a copied name
+ * POST would find it taken. And clients that come along still wait for indexes of the source.
+ *
+ * Owns: asking a muster to take its index further and to begin its history anew, which it does in one step; what is done where
+ * that cannot be had: writes of a key of our own, as far as they go. Leaves to others: which names POST made (in-order).
+ */
+import { ApiError } from '../client/errors.ts'
+import { Lanes } from './lanes.ts'
+import type { Target } from './target.ts'
+
+/** Writes that lift the index; a gap that is wider stays, and is told. */
+const LIFT_WRITES_MAX = 100_000
+/** A write that is silently done again, or somebody else's, makes another look worth while. */
+const LIFT_ROUNDS_MAX = 3
+/** The key that is written goes by itself, should it not be taken away. Seconds. */
+const LIFT_TTL_S = 60
+const LIFT_KEY = '/_muster_lift'
+
+/** What became of the indexes. */
+export interface MovedIndex {
+  /** The largest name that POST made among what was copied, as the index it stands for; 0: there was none. */
+  readonly inOrder: number
+  /** Where the source's index stood. */
+  readonly source: number
+  /** Where the target's index stands. Less than `inOrder`: the next names of POST sort before those that were copied. */
+  readonly target: number
+  /** Whether the target answers indexes of the source with 401. Otherwise they may lead to events of its own numbering. */
+  readonly isBegunAnew: boolean
+}
+
+export interface MoveIndexOptions {
+  readonly target: Target
+  readonly inOrder: number
+  readonly source: number
+  readonly concurrency: number
+  readonly signal: AbortSignal
+  /** Writes that may be made; `LIFT_WRITES_MAX` by default. */
+  readonly writesMax?: number
+}
+
+/** Takes the target's index as far as it can be taken. @throws ClientError; TransferError; the signal's reason. */
+export async function moveIndex(options: MoveIndexOptions): Promise<MovedIndex> {
+  const { target, inOrder, source } = options
+  const advanced = await advanceIndex(target, Math.max(inOrder, source))
+  const index = advanced ?? (await lift(options))
+  return { inOrder, source, target: index, isBegunAnew: advanced !== undefined }
+}
+
+/** Takes the index of a muster to `to` at least; undefined: it is none, or we may not. @throws as `moveIndex`. */
+export async function advanceIndex(target: Target, to: number): Promise<number | undefined> {
+  try {
+    return await target.patience.ask((signal) => target.client.advanceIndex(to, { signal }))
+  } catch (error) {
+    if (error instanceof ApiError && error.status < 500) return undefined
+    throw error
+  }
+}
+
+/** With writes of a hidden key of our own; where the index stands then. */
+async function lift({ target, inOrder, concurrency, signal, writesMax = LIFT_WRITES_MAX }: MoveIndexOptions) {
+  const { client, patience } = target
+  const position = async (): Promise<number> =>
+    (await patience.ask((asked) => client.position({ signal: asked }))).index
+  let index = await position()
+  try {
+    for (let rounds = 0; rounds < LIFT_ROUNDS_MAX && index < inOrder; rounds += 1) {
+      if (inOrder - index > writesMax) break
+      const lanes = new Lanes(concurrency)
+      try {
+        for (let left = inOrder - index; left > 0; left -= 1) {
+          signal.throwIfAborted()
+          await lanes.add(async () => {
+            const options = { ttl: LIFT_TTL_S, brief: true }
+            const written = await patience.ask(() => client.set(LIFT_KEY, '', options))
+            index = Math.max(index, written.index)
+          })
+        }
+        await lanes.drain()
+      } finally {
+        await lanes.settle()
+      }
+      await target.remove(LIFT_KEY, { dir: false })
+      index = Math.max(index, await position())
+    }
+  } catch (error) {
+    // It lets us write elsewhere only.
+    if (!(error instanceof ApiError)) throw error
+  }
+  return index
+}
