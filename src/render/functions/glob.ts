@@ -1,0 +1,111 @@
+/**
+ * Go's path.Match, and the two halves of a path.
+ *
+ * Owns: `*`, `?`, `[a-z]`, `[^a]` and `\` in patterns of keys; `*` stops at `/`.
+ */
+import { FunctionError } from '../template/errors.ts'
+
+/** A pattern as a test. @throws FunctionError when it is malformed. */
+export function globTest(pattern: string): (key: string) => boolean {
+  const expression = new RegExp(`^${translate(pattern)}$`, 'su')
+  return (key) => expression.test(key)
+}
+
+/** What stands before the first character with a meaning: keys that match begin so. */
+export function literalPrefix(pattern: string): string {
+  return /^[^*?[\\]*/.exec(pattern)?.[0] ?? ''
+}
+
+function translate(pattern: string): string {
+  const chars = [...pattern]
+  let expression = ''
+  for (let at = 0; at < chars.length; at += 1) {
+    const char = chars[at] as string
+    if (char === '*') {
+      // Several stars in a row mean one; kept, they would try every way to share what they match.
+      if (chars[at - 1] !== '*' || chars[at - 2] === '\\') expression += '[^/]*'
+    } else if (char === '?') expression += '[^/]'
+    else if (char === '[') {
+      const end = endOfClass(chars, at)
+      expression += `(?!/)${classOf(chars.slice(at + 1, end))}`
+      at = end
+    } else if (char === '\\') {
+      at += 1
+      if (at >= chars.length) throw malformed()
+      expression += escapeChar(chars[at] as string)
+    } else expression += escapeChar(char)
+  }
+  return expression
+}
+
+/** Index of the `]`. */
+function endOfClass(chars: readonly string[], from: number): number {
+  let at = from + 1
+  if (chars[at] === '^') at += 1
+  for (let first = true; at < chars.length; at += 1, first = false) {
+    if (chars[at] === ']' && !first) return at
+    if (chars[at] === '\\') at += 1
+  }
+  throw malformed()
+}
+
+function classOf(chars: readonly string[]): string {
+  const negated = chars[0] === '^'
+  let ranges = ''
+  let at = negated ? 1 : 0
+  const one = (): string => {
+    let char = chars[at]
+    if (char === '-' || char === ']') throw malformed()
+    if (char === '\\') {
+      at += 1
+      char = chars[at]
+    }
+    if (char === undefined) throw malformed()
+    at += 1
+    return char
+  }
+  while (at < chars.length) {
+    const low = one()
+    if (chars[at] !== '-') {
+      ranges += escapeChar(low)
+      continue
+    }
+    at += 1
+    const high = one()
+    // A range that runs backwards matches nothing, in Go.
+    if (low <= high) ranges += `${escapeChar(low)}-${escapeChar(high)}`
+  }
+  return `[${negated ? '^' : ''}${ranges}]`
+}
+
+function escapeChar(char: string): string {
+  return /[\^$\\.*+?()[\]{}|/-]/.test(char) ? `\\${char}` : char
+}
+
+function malformed(): FunctionError {
+  return new FunctionError('syntax error in pattern')
+}
+
+/** Go's path.Clean. */
+export function cleanPath(path: string): string {
+  const rooted = path.startsWith('/')
+  const names: string[] = []
+  for (const name of path.split('/')) {
+    if (name === '' || name === '.') continue
+    if (name === '..' && names.length > 0 && names.at(-1) !== '..') names.pop()
+    else if (name !== '..' || !rooted) names.push(name)
+  }
+  return `${rooted ? '/' : ''}${names.join('/')}` || '.'
+}
+
+/** Go's path.Dir. */
+export function dirOf(path: string): string {
+  return cleanPath(path.slice(0, path.lastIndexOf('/') + 1))
+}
+
+/** Go's path.Base. */
+export function baseOf(path: string): string {
+  if (path === '') return '.'
+  const trimmed = path.replace(/\/+$/, '')
+  return trimmed === '' ? '/' : trimmed.slice(trimmed.lastIndexOf('/') + 1)
+}
