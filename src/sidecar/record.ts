@@ -34,6 +34,8 @@ export interface ServiceInstance {
   readonly text: string
   /** Whole seconds for which the announcement holds without a heartbeat. */
   readonly ttl: number
+  /** The registrator that announces it, by its host name; empty: a sidecar or a program of its own. */
+  readonly agent: string
 }
 
 /** Length of a record's text. Larger ones are neither written nor read. */
@@ -67,6 +69,7 @@ export function makeInstance(
     priority: given.priority ?? PRIORITY_DEFAULT,
     text: given.text ?? '',
     ttl: given.ttl,
+    agent: given.agent ?? '',
   }
   const { host, port, tags, attrs } = instance
   if (host === '' || /[\s/[\]]/.test(host)) throw bad(instance, `"${host}" is no host`)
@@ -89,8 +92,24 @@ function bad({ name, id }: ServiceInstance, why: string): RegisterError {
 
 /** The record's text. The order of its fields never changes, so equal instances have equal texts. */
 export function renderRecord(instance: ServiceInstance): string {
-  const { host, port, priority, weight, text, ttl, id, name, proto, tags, attrs, status, since } = instance
-  return JSON.stringify({ host, port, priority, weight, text, ttl, id, name, proto, tags, attrs, status, since, v: 1 })
+  const { host, port, priority, weight, text, ttl, id, name, proto, tags, attrs, status, since, agent } = instance
+  return JSON.stringify({
+    host,
+    port,
+    priority,
+    weight,
+    text,
+    ttl,
+    id,
+    name,
+    proto,
+    tags,
+    attrs,
+    status,
+    since,
+    agent,
+    v: 1,
+  })
 }
 
 /**
@@ -106,7 +125,7 @@ export function parseRecord(name: string, id: string, text: string): ServiceInst
     return undefined
   }
   if (typeof fields !== 'object' || fields === null) return undefined
-  const { host, port, proto, tags, attrs, status, since, weight, priority, text: txt, ttl } = fields as FieldsOf
+  const { host, port, proto, tags, attrs, status, since, weight, priority, text: txt, ttl, agent } = fields as FieldsOf
   if (typeof host !== 'string' || host === '' || !isPort(port)) return undefined
   return {
     name,
@@ -122,6 +141,7 @@ export function parseRecord(name: string, id: string, text: string): ServiceInst
     priority: wholeOr(priority, PRIORITY_DEFAULT),
     text: typeof txt === 'string' ? txt : '',
     ttl: wholeOr(ttl, 0),
+    agent: typeof agent === 'string' ? agent : '',
   }
 }
 

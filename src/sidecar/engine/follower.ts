@@ -1,0 +1,191 @@
+/**
+ * Keeps an agent's services what the containers of this machine say.
+ *
+ * Owns: listening before listing, so that nothing is missed in between; listening again when the engine breaks off; what becomes
+ * of a container that died. Leaves to others: asking (engine), rules (`metadata.ts`), announcing (agent).
+ *
+ * While the engine is away everything stays announced: containers live on without it, and an empty list would be a lie.
+ */
+import type { Agent } from '../agent.ts'
+import { Gate } from '../gate.ts'
+import { Alarm, backOffMs } from '../pause.ts'
+import type { RegisterLog } from '../ports.ts'
+import { RegisterError } from '../register-error.ts'
+import { keyOfInstance, type Service, settleService } from '../service.ts'
+import { type Container, type EngineEvent, healthOf } from './container.ts'
+import type { Engine } from './engine.ts'
+import { type ContainerRules, servicesOf } from './metadata.ts'
+
+export interface FollowOptions {
+  readonly engine: Engine
+  readonly agent: Agent
+  readonly rules: ContainerRules
+  /** Whole seconds. */
+  readonly ttl: number
+  /** `on-success`: a container that failed stays known as critical until it is removed or starts again. */
+  readonly deregister: 'always' | 'on-success'
+  /** Time between listings that make up for events that were never told; infinite: none. Milliseconds. */
+  readonly relistMs: number
+  readonly log: RegisterLog
+}
+
+const BACK_OFF_MS_MAX = 10_000
+/** Bit of an exit status that says that a signal ended it, as `docker stop` does. */
+const SIGNAL_BIT = 128
+
+export class Follower {
+  readonly #options: FollowOptions
+  readonly #over = new AbortController()
+  readonly #alarm = new Alarm()
+  /** One look at a time, or an old answer could come after a new one. */
+  readonly #turn = new Gate(1)
+  /** Each container's services. */
+  readonly #known = new Map<string, readonly Service[]>()
+  readonly #failed = new Set<string>()
+  readonly #listed = Promise.withResolvers<void>()
+  #running: Promise<void> | undefined
+  #relistAtMs = 0
+
+  constructor(options: FollowOptions) {
+    this.#options = options
+  }
+
+  /** Begins. Resolves when all containers have been looked at once, however long the engine is away. */
+  start(): Promise<void> {
+    this.#running ??= this.#run()
+    return this.#listed.promise
+  }
+
+  /** Lists once and returns. @throws RegisterError `MUSTER_REGISTER_ENGINE` */
+  once(): Promise<void> {
+    return this.#turn.run(() => this.#relist())
+  }
+
+  /** Looks at all containers again soon. */
+  relist(): void {
+    this.#relistAtMs = 0
+    this.#alarm.poke()
+  }
+
+  /** Follows no more; what is announced stays so. */
+  async close(): Promise<void> {
+    this.#over.abort()
+    this.#alarm.poke()
+    await this.#running
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#over
+    for (let failures = 0; !signal.aborted; ) {
+      const link = new AbortController()
+      const end = (): void => link.abort()
+      signal.addEventListener('abort', end, { once: true })
+      try {
+        const events = await this.#options.engine.events(link.signal)
+        await this.once()
+        failures = 0
+        this.#listed.resolve()
+        const relisting = this.#relistNowAndThen(link.signal)
+        try {
+          await Promise.race([this.#take(events), relisting])
+        } finally {
+          link.abort()
+          this.#alarm.poke()
+          await relisting.catch(() => {})
+        }
+        this.#options.log.warn({}, 'the container engine ended its events: listening again')
+      } catch (error) {
+        if (signal.aborted) return
+        if (!(error instanceof RegisterError)) throw error
+        if (failures === 0) this.#options.log.warn({ err: error }, 'everything announced stays so; trying again')
+      } finally {
+        link.abort()
+        signal.removeEventListener('abort', end)
+      }
+      failures++
+      if (!signal.aborted) await new Alarm().sleepUntil(performance.now() + backOffMs(failures, BACK_OFF_MS_MAX))
+    }
+  }
+
+  async #relistNowAndThen(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await this.#alarm.sleepUntil(Math.min(this.#relistAtMs, performance.now() + 60_000))
+      if (signal.aborted) return
+      if (performance.now() >= this.#relistAtMs) await this.once()
+    }
+  }
+
+  async #take(events: AsyncGenerator<EngineEvent, void, void>): Promise<void> {
+    for await (const { Type, Action = '', Actor } of events) {
+      const id = Type === 'network' ? Actor?.Attributes?.['container'] : Actor?.ID
+      if (id === undefined) continue
+      await this.#turn.run(async () => (Action === 'destroy' ? this.#forget(id) : this.#look(id)))
+    }
+  }
+
+  async #relist(): Promise<void> {
+    const { engine, relistMs } = this.#options
+    const listed = await engine.list(this.#over.signal)
+    for (const id of [...this.#known.keys()]) {
+      if (!listed.has(id)) this.#forget(id)
+      else if (listed.get(id) === false && !this.#failed.has(id)) await this.#look(id)
+    }
+    for (const [id, runs] of listed) if (runs) await this.#look(id)
+    this.#relistAtMs = performance.now() + relistMs
+  }
+
+  /** Brings the announcements of one container to what it says now. */
+  async #look(id: string): Promise<void> {
+    const { engine, agent, rules, log } = this.#options
+    const container = await engine.inspect(id, this.#over.signal)
+    if (container === undefined) return this.#forget(id)
+    if (container.State?.Running !== true) return this.#died(id, container)
+    this.#failed.delete(id)
+    const mode = /^container:(.+)$/.exec(container.HostConfig?.NetworkMode ?? '')?.[1]
+    const linked = mode === undefined ? undefined : await engine.inspect(mode, this.#over.signal)
+    const { services, notes } = servicesOf(container, rules, linked)
+    if (!this.#known.has(id)) for (const note of notes) log.info({ container: container.Name }, `left out: ${note}`)
+    const settled = services.flatMap((options) => this.#settle(options, container))
+    const keys = settled.map(({ instance }) => keyOfInstance(instance))
+    for (const { instance } of this.#known.get(id) ?? []) {
+      if (!keys.includes(keyOfInstance(instance))) agent.remove(keyOfInstance(instance))
+    }
+    this.#known.set(id, settled)
+    for (const service of settled) agent.add(service)
+    const health = healthOf(container)
+    if (health === undefined) return
+    const status = health === 'healthy' ? 'passing' : 'critical'
+    for (const service of settled) {
+      if (service.checkedElsewhere)
+        agent.tell(keyOfInstance(service.instance), { status, output: `HEALTHCHECK: ${health}` })
+    }
+  }
+
+  #settle(options: Parameters<typeof settleService>[0], container: Container): readonly Service[] {
+    try {
+      return [settleService(options, this.#options.ttl, this.#options.rules.hostName)]
+    } catch (error) {
+      if (!(error instanceof RegisterError)) throw error
+      // What a container says of itself must not end the agent of all the others.
+      this.#options.log.warn({ err: error, container: container.Name }, 'left out')
+      return []
+    }
+  }
+
+  #died(id: string, { State }: Container): void {
+    const code = State?.ExitCode ?? 0
+    if (this.#options.deregister === 'always' || code === 0 || (code & SIGNAL_BIT) !== 0) return this.#forget(id)
+    this.#failed.add(id)
+    for (const service of this.#known.get(id) ?? []) {
+      this.#options.agent.add({ ...service, check: undefined, checkedElsewhere: true })
+      const output = `the container ended with status ${code}`
+      this.#options.agent.tell(keyOfInstance(service.instance), { status: 'critical', output })
+    }
+  }
+
+  #forget(id: string): void {
+    for (const { instance } of this.#known.get(id) ?? []) this.#options.agent.remove(keyOfInstance(instance))
+    this.#known.delete(id)
+    this.#failed.delete(id)
+  }
+}
