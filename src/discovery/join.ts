@@ -36,6 +36,8 @@ export interface Registrant {
 /** Waits grow from 2 s, doubling, up to this. */
 const BACK_OFF_MS_MIN = 2_000
 const BACK_OFF_MS_MAX = 256_000
+/** Before a look that follows one without news: there are hosts, and proxies before them, that do not let anybody wait. */
+const LOOK_MS = 1_000
 
 /**
  * Registers and waits for the others, for ever if need be.
@@ -74,13 +76,14 @@ export async function observeCluster(options: JoinOptions): Promise<readonly Ini
 
 /** Reads, and waits for changes, until there are as many entries as the cluster has members. */
 async function untilComplete(options: JoinOptions, id: string | undefined): Promise<readonly InitialMember[]> {
-  const { registry, log } = options
+  const { registry, log, pause = wait } = options
   let known = -1
   while (true) {
     const view = await persist(options, () => registry.view())
     if (id !== undefined) refuseWhenFull(view, id)
     if (view.entries.length >= view.size) return membersOf(view)
-    if (view.entries.length !== known) {
+    if (view.entries.length === known) await pause(LOOK_MS)
+    else {
       known = view.entries.length
       log.info({ found: known, wanted: view.size }, 'waiting for more members to register with the discovery token')
     }

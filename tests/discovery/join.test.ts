@@ -76,6 +76,27 @@ describe('a token with room', () => {
     expect(listed).toContain('"value":"m1=http://10.0.0.1:2380,m1=http://10.0.0.1:7001"')
   })
 
+  test('is not asked all the time where waiting for changes ends at once', async () => {
+    const { http } = await host('2')
+    const asked: string[] = []
+    const hasty = await serve(async (request, response) => {
+      asked.push(request.url ?? '')
+      const isWatch = request.url?.includes('wait=true') === true
+      const { headers, status, body } = await http.ask('GET', isWatch ? '/version' : (request.url ?? ''))
+      response.writeHead(status, { 'X-Etcd-Index': headers['x-etcd-index'] ?? '0' }).end(isWatch ? '' : body)
+    })
+    const seen: Seen = { lines: [], waits: [] }
+    const options = optionsFor(hasty, seen)
+    const pause = async (ms: number): Promise<void> => {
+      seen.waits.push(ms)
+      if (seen.waits.length < 5) return
+      for (const at of [1, 2]) await http.ask('PUT', `${TOKEN}/a${at}`, `value=m${at}=http://10.0.0.${at}:2380`)
+    }
+    expect(shown(await observeCluster({ ...options, pause }))).toHaveLength(2)
+    expect(seen.waits).toEqual([1000, 1000, 1000, 1000, 1000])
+    expect(asked.length).toBeLessThan(30)
+  })
+
   test('one that is no member learns of the same, once they are there', async () => {
     const { url } = await host('1')
     const observed = observeCluster(optionsFor(url))
