@@ -40,8 +40,8 @@ export interface SimMemberParts {
   readonly network: Pick<Transport, 'send' | 'sendSnapshot'>
   /** It has applied its own removal. */
   readonly removed: (member: SimMember) => void
-  /** It has applied that the cluster let it go, or has turned away somebody whom it let go. */
-  readonly letGo: (who: MemberId) => void
+  /** It has applied that the cluster let it go. */
+  readonly letGo: (member: SimMember) => void
   readonly log: Log
   readonly judge: Judge
   /** Something asynchronous was let on. */
@@ -212,9 +212,7 @@ export class SimMember implements WatchedMember {
   deliver(messages: readonly Message[]): void {
     this.when((replica) => {
       const welcome = messages.filter(({ from }) => {
-        const isWelcome = replica.members.isServed(from) || !replica.store.members.isRemoved(from)
-        if (!isWelcome) this.#parts.letGo(from)
-        return isWelcome
+        return replica.members.isServed(from) || !replica.store.members.isRemoved(from)
       })
       for (const { from } of welcome) this.#guests.add(from)
       replica.receive(welcome)
@@ -279,7 +277,7 @@ export class SimMember implements WatchedMember {
     for (let turn = 0; turn < TURNS_MAX; turn++) {
       this.#wanted = false
       const write = replica.poll()
-      if (!replica.members.isServed(this.id)) this.#parts.letGo(this.id)
+      if (!replica.members.isServed(this.id)) this.#parts.letGo(this)
       this.#parts.judge.members.counts(this, replica.store.appliedIndex, replica.members.membership)
       if (this.stagingCount > 0) this.#parts.resolved()
       if (write === undefined) {

@@ -1,9 +1,9 @@
 /**
  * The hand that adds, moves, removes and replaces members of a simulated cluster.
  *
- * Owns: a few changes at a time (it is the cluster's to make them one after the other), a process for each member that was added. Leaves
- * to others: when (faults.ts), what is true of the answers (checkers/changes.ts), the end of those that were removed, which find out
- * themselves when they may go (world.ts). An operator who hears nothing looks at the list before going on, as a true one would.
+ * Owns: a few changes at a time (it is the cluster's to make them one after the other), a process for each member that was added, and that
+ * one that was removed hears of it. Leaves to others: when (faults.ts), what is true of the answers (checkers/changes.ts). An operator
+ * who hears nothing looks at the list before going on, as a true one would.
  */
 import type { MemberId } from '../../src/raft/types.ts'
 import { addedMemberId } from '../../src/replica/bootstrap.ts'
@@ -24,6 +24,7 @@ export interface Sizes {
 /** Changes under way at a time. */
 const PENDING_MAX = 3
 const LOOK_MS = ELECTION_MS / 4
+const DIAL_MS = ELECTION_MS
 /** What a member may take to answer beyond its limit: its clock drifts, its disk may be slow. */
 const ANSWER_MS_MAX = 8 * ELECTION_MS
 
@@ -124,7 +125,25 @@ export class Operator {
     const victim = leader !== undefined && this.#random.chance(0.4) ? leader : this.#random.pick(members)
     if (this.#pending.has(victim.id)) return
     this.#ask({ kind: 'remove', id: victim.id }, (through) => {
-      return through.replica?.store.members.isRemoved(victim.id) === true
+      const isGone = through.replica?.store.members.isRemoved(victim.id) === true
+      if (isGone) this.#turnAwayLater(victim)
+      return isGone
+    })
+  }
+
+  /** A member dials the others all the time: whoever has let it go tells it so (`peer/handshake.ts`). */
+  #turnAwayLater(victim: SimMember): void {
+    this.#world.timeline.in(DIAL_MS, () => {
+      const { network, members } = this.#world
+      if (!members.includes(victim)) return
+      const isTold = members.some((other) => {
+        const { replica } = other
+        const isReached = !network.isCut(victim.id, other.id) && !network.isCut(other.id, victim.id)
+        if (replica === undefined || other.isPaused || !isReached || !victim.isUp || victim.isPaused) return false
+        return replica.store.members.isRemoved(victim.id) && !replica.members.isServed(victim.id)
+      })
+      if (isTold) this.#world.retire(victim)
+      else this.#turnAwayLater(victim)
     })
   }
 

@@ -64,6 +64,7 @@ export class World {
   readonly diskSpeeds: DiskSpeed[] = []
   /** Members that were added and have no state yet, and those that were removed and have ended. */
   readonly #others: SimMember[] = []
+  readonly #retired = new Set<SimMember>()
   /** Called when a client was told that its write is done: what comes right after that is what it counts on. */
   acknowledged: () => void = () => {}
   readonly #waiting = new Map<object, SimMember>()
@@ -200,7 +201,7 @@ export class World {
   /** A process starts, before time goes on. */
   restart(member: SimMember): void {
     this.plan(async () => {
-      if (member.isUp) return
+      if (member.isUp || this.#retired.has(member)) return
       if (await member.start()) this.note(`${member.name} starts: applied ${member.replica?.store.appliedIndex}`)
       else this.retire(member)
     })
@@ -234,6 +235,7 @@ export class World {
     this.#changes++
     this.members.splice(place, 1)
     this.#others.push(member)
+    this.#retired.add(member)
     this.crash(member)
   }
 
@@ -351,9 +353,7 @@ export class World {
       clock: new SimMachineClock(this.timeline, 1 + this.random.between(-DRIFT_MAX, DRIFT_MAX)),
       settings: this.settings,
       removed: () => this.note(`${name} was removed`),
-      letGo: (who) => {
-        if (!this.network.isCut(id, who)) this.timeline.in(LEAVE_MS, () => this.retire(this.byId(who)))
-      },
+      letGo: () => this.timeline.in(LEAVE_MS, () => this.retire(member)),
       network: {
         send: (messages) => this.network.send(id, messages),
         sendSnapshot: (to, message) => {
