@@ -96,7 +96,9 @@ export class MusterClient extends Keys {
     options: RequestOptions = {},
   ): Promise<RawAnswer> {
     const { body, ...call } = options
-    const { status, text, endpoint } = await this.#http.ask({ ...call, ...encodeJson(body), method, target })
+    const anyStatus = call.endpoint !== undefined
+    const ask = { ...call, ...encodeJson(body), method, target, anyStatus }
+    const { status, text, endpoint } = await this.#http.ask(ask)
     return { status, text, endpoint }
   }
 

@@ -19,8 +19,9 @@ import { cleaned, watchKey } from './watch.ts'
 const NODES_MAX_DEFAULT = 1_000_000
 /** Characters of paths and values together. */
 const CHARS_MAX_DEFAULT = 256 * 1024 * 1024
-/** Events that wait for the reader. */
+/** Events that wait for the reader, and characters of their values. */
 const EVENTS_MAX = 10_000
+const EVENT_CHARS_MAX = 64 * 1024 * 1024
 
 export interface FollowOptions {
   /** Nodes that a view may have. 1,000,000 by default. */
@@ -57,6 +58,8 @@ export async function* followTree(
   const { nodesMax = NODES_MAX_DEFAULT, charsMax = CHARS_MAX_DEFAULT, pollMs, signal } = options
   const top = cleaned(path.startsWith('/') ? path : `/${path}`)
   const tree = new ViewTree(top, nodesMax, charsMax)
+  // Events lost again and again: the tree is too busy for one reading, which must not become a tight loop.
+  let losses = 0
   for (let isFirst = true; ; isFirst = false) {
     const read = await readTree(http, prefix, top, isFirst, signal)
     if (read === undefined) return
@@ -67,6 +70,7 @@ export async function* followTree(
       while (true) {
         const events = await inbox.take()
         if (events.length === 0) break
+        losses = 0
         for (const event of events) tree.apply(event)
         yield { index: events.at(-1)?.node.modifiedIndex ?? 0, nodes: tree.nodes, events, fresh: false }
       }
@@ -74,6 +78,9 @@ export async function* followTree(
     } finally {
       await inbox.close()
     }
+    losses += 1
+    const target = keyTarget(prefix.full(top), { wait: true, recursive: true })
+    if (losses > 1) await http.rest({ method: 'GET', target, signal }, losses - 1, eventsLost())
   }
 }
 
@@ -84,6 +91,7 @@ class Inbox {
   readonly #over = new AbortController()
   readonly #reading: Promise<void>
   #events: EventJson[] = []
+  #chars = 0
   #isEnded = false
   #error: unknown
   #wake: () => void = () => undefined
@@ -110,6 +118,7 @@ class Inbox {
     if (this.isLost) return []
     const events = this.#events
     this.#events = []
+    this.#chars = 0
     if (events.length === 0 && this.#error !== undefined) throw this.#error
     return events
   }
@@ -122,12 +131,13 @@ class Inbox {
   async #read(watch: ReturnType<typeof watchKey>): Promise<void> {
     try {
       for await (const watched of watch) {
-        if (watched.kind === 'resync' || this.#events.length >= EVENTS_MAX) {
+        if (watched.kind === 'resync' || this.#events.length >= EVENTS_MAX || this.#chars > EVENT_CHARS_MAX) {
           this.isLost = true
           this.#events = []
           break
         }
         this.#events.push(watched.event)
+        this.#chars += (watched.event.node.value?.length ?? 0) + (watched.event.prevNode?.value?.length ?? 0)
         this.#wake()
       }
     } catch (error) {
@@ -170,4 +180,11 @@ function nodeOf({ status, text, index }: Answer, prefix: Prefix): NodeJson | und
   const error = errorOf(status, text, index)
   if (error instanceof ApiError && (error.code === 100 || error.code === 104)) return undefined
   throw error
+}
+
+function eventsLost(): ClientError {
+  return new ClientError('MUSTER_CLIENT_ANSWER_CUT', 'events were lost: more happened than was kept', {
+    definite: true,
+    retriable: true,
+  })
 }

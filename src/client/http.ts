@@ -34,6 +34,8 @@ export interface Ask {
   readonly endpoint?: string | undefined
   /** On a connection of its own, apart from those for short requests. */
   readonly waits?: boolean
+  /** An answer of 5xx is an answer like any other. */
+  readonly anyStatus?: boolean
 }
 
 export interface Answer {
@@ -59,7 +61,7 @@ export class Http {
   readonly #wire: Wire
   readonly #over = new AbortController()
   #requests = 0
-  #waiting = 0
+  #polls = 0
 
   /** @throws RangeError on options that make no sense. */
   constructor(options: ClientOptions) {
@@ -75,14 +77,14 @@ export class Http {
 
   /**
    * Sends a request and takes the whole answer, whatever its status below 500.
-   * @throws ApiError on 5xx; ClientError; the signal's reason.
+   * @throws ApiError on 5xx, but for `anyStatus`; ClientError; the signal's reason.
    */
   ask(ask: Ask): Promise<Answer> {
     return this.#run(ask, async (endpoint, attempt, earlier) => {
       const open = await this.#send(endpoint, ask, attempt)
-      const text = ask.method === 'HEAD' ? '' : await readAll(open, ask)
+      const text = await readAll(open, ask)
       const { status, index, raftIndex, raftTerm, clusterId } = open
-      if (status >= 500) throw errorOf(status, text, index, earlier)
+      if (status >= 500 && ask.anyStatus !== true) throw errorOf(status, text, index, earlier)
       return { status, index, raftIndex, raftTerm, clusterId, endpoint, text, earlier }
     })
   }
@@ -125,6 +127,25 @@ export class Http {
     }
   }
 
+  /** A poll begins; call what this returns when it is over. @throws ClientError `MUSTER_CLIENT_BUSY`. */
+  beginPoll(): () => void {
+    if (this.#polls >= this.settings.watchesMax) throw busy('watches', 'watchesMax')
+    this.#polls += 1
+    return () => {
+      this.#polls -= 1
+    }
+  }
+
+  /** That server failed: another is asked from now on, if there is one. */
+  leave(endpoint: string, error: ClientError): void {
+    const before = this.endpoints.current
+    this.endpoints.failed(endpoint)
+    const { current } = this.endpoints
+    if (before === current) return
+    this.settings.logger?.debug({ from: before, to: current, err: error }, 'asking another server')
+    if (this.settings.hooks.failover !== undefined) this.tell('failover', { from: before, to: current, error })
+  }
+
   /** Ends what is under way and closes all connections. */
   async close(): Promise<void> {
     this.#over.abort()
@@ -137,23 +158,13 @@ export class Http {
   ): Promise<T> {
     ask.signal?.throwIfAborted()
     if (this.#over.signal.aborted) throw closedError(true)
-    this.#admit(ask)
+    // Polls have a bound of their own.
+    if (this.#requests >= this.settings.requestsMax + this.#polls) throw busy('requests', 'requestsMax')
+    this.#requests += 1
     try {
       return await this.#attempts(ask, attempt)
     } finally {
-      if (ask.waits === true) this.#waiting -= 1
-      else this.#requests -= 1
-    }
-  }
-
-  #admit(ask: Ask): void {
-    const { requestsMax, watchesMax } = this.settings
-    if (ask.waits === true) {
-      if (this.#waiting >= watchesMax) throw busy('watches', 'watchesMax')
-      this.#waiting += 1
-    } else {
-      if (this.#requests >= requestsMax) throw busy('requests', 'requestsMax')
-      this.#requests += 1
+      this.#requests -= 1
     }
   }
 
@@ -181,7 +192,7 @@ export class Http {
           if (error instanceof ApiError) this.endpoints.worked(endpoint)
           throw error
         }
-        this.#leave(endpoint, error)
+        this.leave(endpoint, error)
         const mayRepeat = error.definite || reads || ask.repeatable === true || this.#wire.isNeverSent(thrown)
         if (!mayRepeat || number >= attemptsMax) throw error
         if (!error.definite) earlier ??= error
@@ -213,15 +224,6 @@ export class Http {
       this.tell('request', { method, target, endpoint, status: 0, durationMs, attempt, error })
       throw thrown
     }
-  }
-
-  #leave(endpoint: string, error: ClientError): void {
-    const before = this.endpoints.current
-    this.endpoints.failed(endpoint)
-    const { current } = this.endpoints
-    if (before === current) return
-    this.settings.logger?.debug({ from: before, to: current, err: error }, 'asking another server')
-    if (this.settings.hooks.failover !== undefined) this.tell('failover', { from: before, to: current, error })
   }
 }
 

@@ -33,12 +33,11 @@ export class Members {
 
   /** The member that leads; undefined: there is none at the moment. @throws ClientError. */
   async leader(options: CallOptions = {}): Promise<Member | undefined> {
-    try {
-      return memberOf(await this.#read('/v2/members/leader', options))
-    } catch (error) {
-      if (error instanceof ApiError && error.status === 503) return undefined
-      throw error
-    }
+    const ask = { ...options, method: 'GET', target: '/v2/members/leader', anyStatus: true } as const
+    const { status, text, endpoint } = await this.#http.ask(ask)
+    if (status === 503) return undefined
+    if (status !== 200) throw errorOf(status, text, 0)
+    return memberOf(parseJson(text, endpoint))
   }
 
   /** Adds a member, to be started with these peer URLs. @throws ApiError 409 when one has them; ClientError. */

@@ -5,7 +5,7 @@
  */
 
 /** A server that has no connection for us after this long is left for the next. Milliseconds. */
-export const CONNECT_MS_MAX = 5_000
+export const CONNECT_MS_MAX = 3_000
 /** Longer than a member lets any request wait (7 s by default). Milliseconds. */
 const TIMEOUT_MS_DEFAULT = 10_000
 const CONNECTIONS_DEFAULT = 64

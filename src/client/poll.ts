@@ -44,6 +44,7 @@ export interface PolledThere extends Polled {
 export async function pollOnce(http: Http, path: string, options: PollOptions): Promise<PolledThere> {
   const { recursive, waitIndex, pollMs = POLL_MS_DEFAULT, signal } = options
   signal?.throwIfAborted()
+  const endPoll = http.beginPoll()
   const over = new AbortController()
   const end = (): void => over.abort()
   signal?.addEventListener('abort', end, { once: true })
@@ -63,9 +64,9 @@ export async function pollOnce(http: Http, path: string, options: PollOptions): 
     } catch (error) {
       signal?.throwIfAborted()
       if (over.signal.aborted) return { index, event: undefined, closed: false, clusterId }
-      // The server said where it stood, and no event can have been lost: what was cut is asked for again.
-      http.endpoints.failed(endpoint)
-      throw asClientError(error, endpoint, true)
+      const cut = asClientError(error, endpoint, true)
+      http.leave(endpoint, cut)
+      throw cut
     }
     const closed = text.trim() === ''
     return { index, event: closed ? undefined : parseEvent(text), closed, clusterId }
@@ -73,6 +74,7 @@ export async function pollOnce(http: Http, path: string, options: PollOptions): 
     signal?.throwIfAborted()
     throw error
   } finally {
+    endPoll()
     clearTimeout(timer)
     signal?.removeEventListener('abort', end)
   }

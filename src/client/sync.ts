@@ -6,19 +6,22 @@
 import type { Http } from './http.ts'
 import type { CallOptions } from './keys.ts'
 import type { Members } from './members.ts'
-import { pause } from './pause.ts'
 
 /** Keeps the endpoints of one client. */
 export class EndpointSync {
   readonly #http: Http
   readonly #members: Members
-  readonly #over = new AbortController()
+  readonly #timer: NodeJS.Timeout | undefined
+  #isAsking = false
 
   constructor(http: Http, members: Members) {
     this.#http = http
     this.#members = members
     const { syncMs } = http.settings
-    if (syncMs > 0) void this.#run(syncMs)
+    if (syncMs === 0) return
+    // It holds nobody: a program that has nothing else to do ends.
+    this.#timer = setInterval(() => void this.#again(), syncMs).unref()
+    void this.#again()
   }
 
   /** @throws ClientError. */
@@ -27,18 +30,18 @@ export class EndpointSync {
   }
 
   close(): void {
-    this.#over.abort()
+    clearInterval(this.#timer)
   }
 
-  async #run(syncMs: number): Promise<void> {
-    const { signal } = this.#over
-    while (!signal.aborted) {
-      try {
-        await this.now({ signal })
-      } catch (error) {
-        if (!signal.aborted) this.#http.settings.logger?.debug({ err: error }, 'the members could not be asked for')
-      }
-      await pause(syncMs, signal)
+  async #again(): Promise<void> {
+    if (this.#isAsking) return
+    this.#isAsking = true
+    try {
+      await this.now({})
+    } catch (error) {
+      this.#http.settings.logger?.debug({ err: error }, 'the members could not be asked for')
+    } finally {
+      this.#isAsking = false
     }
   }
 }

@@ -3,7 +3,7 @@
  *
  * Owns: connections, TLS, headers, redirects, bounds of answers. Leaves to others: what a failure means and what comes next (http).
  */
-import { Agent, type Dispatcher } from 'undici'
+import { Agent, type Dispatcher, errors } from 'undici'
 import type { Endpoints } from './endpoints.ts'
 import { ClientError } from './errors.ts'
 import type { Ask } from './http.ts'
@@ -91,8 +91,11 @@ export class Wire {
     await Promise.all([this.#agent.destroy(), this.#waiting.destroy()])
   }
 
-  /** @param trusted Credentials may be shown to this server. */
-  #request(
+  /**
+   * The limit is ours and not undici's: that one is late by up to a second, and does not count the time until there is a connection.
+   * @param trusted Credentials may be shown to this server.
+   */
+  async #request(
     origin: string,
     path: string,
     ask: Ask,
@@ -101,17 +104,23 @@ export class Wire {
   ): Promise<Dispatcher.ResponseData> {
     const { form, signal, contentType = 'application/x-www-form-urlencoded' } = ask
     const own = trusted ? this.#headers : {}
-    // Not by URL: that would resolve the dots of a key and ask for another path.
-    return (ask.waits === true ? this.#waiting : this.#agent).request({
-      origin,
-      path,
-      method: ask.method,
-      headersTimeout: timeoutMs,
-      bodyTimeout: ask.bodyTimeoutMs ?? timeoutMs,
-      headers: form === undefined ? own : { ...own, 'content-type': contentType },
-      ...(form === undefined ? {} : { body: form }),
-      ...(signal === undefined ? {} : { signal }),
-    })
+    const limit = new AbortController()
+    const timer = setTimeout(() => limit.abort(new errors.HeadersTimeoutError()), timeoutMs)
+    try {
+      // Not by URL: that would resolve the dots of a key and ask for another path.
+      return await (ask.waits === true ? this.#waiting : this.#agent).request({
+        origin,
+        path,
+        method: ask.method,
+        headersTimeout: 0,
+        bodyTimeout: ask.bodyTimeoutMs ?? timeoutMs,
+        headers: form === undefined ? own : { ...own, 'content-type': contentType },
+        body: form ?? null,
+        signal: signal === undefined ? limit.signal : AbortSignal.any([signal, limit.signal]),
+      })
+    } finally {
+      clearTimeout(timer)
+    }
   }
 }
 
@@ -125,7 +134,7 @@ function elsewhere(location: string | string[] | undefined, from: string): URL |
 
 /** Takes a body as text. @throws ClientError when it is too large; what undici throws. */
 export async function readAll({ body, bytes: announced }: OpenAnswer, ask: Ask): Promise<string> {
-  if (announced <= SMALL_BYTES_MAX) return body.text()
+  if (announced <= SMALL_BYTES_MAX || ask.method === 'HEAD') return body.text()
   if (announced > ANSWER_BYTES_MAX && announced !== Number.POSITIVE_INFINITY) {
     body.destroy()
     throw tooLarge(ask)
