@@ -7,67 +7,19 @@
 import { readFile, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { type Child, NODE, ROOT } from '../support/child.ts'
+import { NODE } from '../support/child.ts'
 import { curl } from '../support/curl.ts'
-import { isEtcdInstalled, startEtcd } from '../support/etcd.ts'
+import { isEtcdInstalled } from '../support/etcd.ts'
 import { eventually } from '../support/eventually.ts'
 import { freePort } from '../support/free-port.ts'
-import { MemberProcess, planMembers } from '../support/member-process.ts'
 import { scratchDir, startChild } from '../support/scratch.ts'
 import { TcpProxy } from '../support/tcp-proxy.ts'
+import { ended, MUSTER, muster, put, resultOf, startMember, startSource } from '../support/transfer-command.ts'
 import { Churn, differences, fill, readTree } from '../support/trees.ts'
 
-const MUSTER = join(ROOT, 'bin', 'muster.ts')
 const KEYS = Number(process.env['IMPORT_KEYS'] ?? 10_000)
 /** Resident memory of the command, also with a million keys. Most of it is what V8 has not collected yet. */
 const RSS_BYTES_MAX = 512e6
-
-function muster(...words: readonly string[]): Child {
-  return startChild(NODE, [MUSTER, ...words], { env: { PATH: process.env['PATH'] } })
-}
-
-async function ended(child: Child) {
-  const { code } = await child.exited
-  return { code, stdout: child.stdout, stderr: child.stderr }
-}
-
-interface Result {
-  readonly equal: boolean
-  readonly sourceNodes: number
-  readonly sourceDigest: string
-  readonly targetDigest: string
-  readonly extras: number
-  readonly refused: readonly { readonly path: string; readonly reason: string }[]
-  readonly differences: readonly { readonly path: string }[]
-}
-
-/** The last line of `--json`. */
-function resultOf(child: Child): Result {
-  const line = child.stdout.split('\n').find((text) => text.includes('"event":"result"'))
-  if (line === undefined) throw new Error(`no result:\n${child.stdout}${child.stderr}`)
-  return JSON.parse(line)
-}
-
-async function startMember(): Promise<MemberProcess> {
-  const [spec] = await planMembers(['solo'], await scratchDir())
-  if (spec === undefined) throw new Error('one name gives one member')
-  const member = new MemberProcess(spec)
-  onTestFinished(async () => {
-    await member.child.end()
-  })
-  await member.start()
-  return member
-}
-
-async function startSource() {
-  const etcd = await startEtcd()
-  onTestFinished(() => etcd.end())
-  return { ...etcd, url: `http://127.0.0.1:${etcd.port}` }
-}
-
-function put(url: string, path: string, ...form: readonly string[]): Promise<string> {
-  return curl('-X', 'PUT', `${url}/v2/keys${path}`, ...form.flatMap((field) => ['-d', field]))
-}
 
 /** The whole visible tree, and these hidden places. */
 async function expectEqualTrees(source: string, target: string, hidden: readonly string[] = []): Promise<void> {

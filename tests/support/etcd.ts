@@ -25,17 +25,23 @@ export interface RunningEtcd {
   end(): Promise<void>
 }
 
+export interface EtcdOptions {
+  /** The peer URL that it tells; from it, its name `default` and its token follow the ids. By default where it listens. */
+  readonly peerUrl?: string
+}
+
 /** Starts a member of one, and waits until it serves. */
-export async function startEtcd(): Promise<RunningEtcd> {
+export async function startEtcd(options: EtcdOptions = {}): Promise<RunningEtcd> {
   const data = await makeScratchDir()
   const port = await freePort()
   const peers = `http://127.0.0.1:${await freePort()}`
+  const told = options.peerUrl ?? peers
   const clients = `http://127.0.0.1:${port}`
   const etcd = new Child('etcd', [
     '--enable-v2=true',
     ...['--data-dir', data],
     ...['--listen-client-urls', clients, '--advertise-client-urls', clients],
-    ...['--listen-peer-urls', peers, '--initial-advertise-peer-urls', peers, '--initial-cluster', `default=${peers}`],
+    ...['--listen-peer-urls', peers, '--initial-advertise-peer-urls', told, '--initial-cluster', `default=${told}`],
   ])
   await eventually('etcd to serve', async () => (await fetch(`${clients}/health`)).status === 200)
   return {
