@@ -16,12 +16,14 @@ interface Listed {
 }
 
 /** Members that answer with the list that `listOf` makes of all their URLs, one after the other. */
-async function startMembers(...lists: ((urls: readonly string[]) => readonly Listed[])[]): Promise<Config> {
+async function startMembers(
+  ...lists: ((urls: readonly string[]) => readonly Listed[] | Promise<readonly Listed[]>)[]
+): Promise<Config> {
   const urls: string[] = []
   for (const listOf of lists) {
-    const server = createServer((_, response) => {
+    const server = createServer(async (_, response) => {
       response.setHeader('X-Etcd-Cluster-ID', 'cafe')
-      response.end(JSON.stringify(listOf(urls)))
+      response.end(JSON.stringify(await listOf(urls)))
     })
     urls.push(await listen(server))
   }
@@ -34,7 +36,10 @@ async function startMembers(...lists: ((urls: readonly string[]) => readonly Lis
 
 async function listen(server: Server): Promise<string> {
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
-  onTestFinished(() => void server.close())
+  onTestFinished(() => {
+    server.close()
+    server.closeAllConnections()
+  })
   const address = server.address()
   if (address === null || typeof address === 'string') throw new Error('a server has a port')
   return `http://127.0.0.1:${address.port}`
@@ -42,6 +47,7 @@ async function listen(server: Server): Promise<string> {
 
 const others = (urls: readonly string[]): readonly Listed[] =>
   urls.map((url, place) => ({ id: place + 1, name: `m${place}`, peerURLs: [url], clientURLs: [`${url}1`] }))
+const hanging = (): Promise<never> => new Promise(() => {})
 const newcomer = (clientURLs: readonly string[] = []): Listed => ({
   ...{ id: NEW_ID, name: '', peerURLs: [NEW_URL], clientURLs },
 })
@@ -50,6 +56,44 @@ test('one that lags, and has not heard of the newcomer, is passed over', async (
   const config = await startMembers(others, (urls) => [...others(urls), newcomer()])
   const { raft } = await joinState(config, {}, undefined)
   expect(raft.identity).toEqual({ clusterId: 'cafe', memberId: 'c3' })
+})
+
+test('one that hangs holds nobody up for long where another has answered', async () => {
+  const config = await startMembers((urls) => [...others(urls), newcomer()], hanging)
+  const startedMs = performance.now()
+  const { raft } = await joinState(config, {}, undefined)
+  expect(raft.identity.memberId).toBe('c3')
+  expect(performance.now() - startedMs).toBeLessThan(4000)
+})
+
+test('one that answers a little later may still say that the member has served', async () => {
+  const knowing = (urls: readonly string[]) => [...others(urls), newcomer(['http://new:1'])]
+  const slow = (urls: readonly string[]) =>
+    new Promise<readonly Listed[]>((done) => setTimeout(() => done(knowing(urls)), 200))
+  const config = await startMembers((urls) => [...others(urls), newcomer()], slow)
+  await expect(joinState(config, {}, undefined)).rejects.toMatchObject({ code: 'MUSTER_ALREADY_BOOTSTRAPPED' })
+})
+
+test.each([
+  ['is not listed under its name', [NEW_URL, 'm0'], /no member of the cluster has the URLs of "new"/],
+  ['lists URLs that no option names', ['http://127.0.0.1:8', 'new'], /PeerURLs: no match found for existing member/],
+] as const)('a list that %s does not fit', async (_, [url, name], said) => {
+  const config = await startMembers((urls) => [...others(urls), newcomer()])
+  const [first, second] = config.initialCluster
+  const initialCluster = [first, { ...second, name, peerUrls: [{ href: url }] }] as unknown as Config['initialCluster']
+  await expect(joinState({ ...config, initialCluster }, {}, undefined)).rejects.toThrow(said)
+})
+
+test('URLs are the same in any order, and where only localhost is spelt out', async () => {
+  const listed = { ...newcomer(), peerURLs: ['http://LOCALHOST:7', 'http://10.0.0.1:7'] }
+  const config = await startMembers((urls) => [...others(urls), listed])
+  const [first, second] = config.initialCluster
+  const peerUrls = [
+    { href: 'http://10.0.0.1:7' },
+    { href: NEW_URL },
+  ] as unknown as Config['initialCluster'][0]['peerUrls']
+  const initialCluster = [first, { ...second, peerUrls }] as unknown as Config['initialCluster']
+  expect((await joinState({ ...config, initialCluster }, {}, undefined)).raft.identity.memberId).toBe('c3')
 })
 
 test('where no list fits, the last misfit is told', async () => {
