@@ -27,6 +27,8 @@ export interface Term {
   readonly fence: number
   /** Aborts when the leadership is lost, before another can have it, or given up. Work has to stop then. */
   readonly signal: AbortSignal
+  /** For how long from now it surely lasts, without any further heartbeat. Milliseconds; 0: it is over. Right also after a pause. */
+  readonly remainingMs: number
 }
 
 /** Where a candidate stands. */
@@ -96,12 +98,11 @@ export class Election {
   async lead<T>(value: string, work: (term: Term) => Promise<T> | T, options: CampaignOptions = {}): Promise<T> {
     for await (const standing of this.campaign(value, options)) {
       if (standing.state === 'follower') continue
-      const { fence, signal } = standing
       try {
-        const done = await work({ fence, signal })
-        if (!signal.aborted) return done
+        const done = await work(standing)
+        if (!standing.signal.aborted) return done
       } catch (error) {
-        if (!signal.aborted) throw error
+        if (!standing.signal.aborted) throw error
       }
     }
     throw options.signal?.reason
@@ -143,7 +144,7 @@ export class Election {
       yield FOLLOWER
       await place.untilFirst(signal)
       const over = signal === undefined ? place.signal : AbortSignal.any([place.signal, signal])
-      yield { state: 'leader', fence: place.number, signal: over }
+      yield leading(place, over)
       await untilAborted(over)
     } finally {
       await place?.leave()
@@ -159,6 +160,17 @@ export class Election {
       const { action, node } = seen.event
       if (ENDS.has(action) && (leader.key === node.key || leader.key.startsWith(`${node.key}/`))) return
     }
+  }
+}
+
+function leading(place: Place, signal: AbortSignal): Standing {
+  return {
+    state: 'leader',
+    fence: place.number,
+    signal,
+    get remainingMs() {
+      return signal.aborted ? 0 : place.remainingMs
+    },
   }
 }
 

@@ -63,9 +63,10 @@ describe('a session', () => {
     const store = new FakeStore()
     const session = await openSession(store, { ttl: 10 })
     let sentAtMs = performance.now()
+    const answerMs = 1_000
     store.refreshes = async () => {
       sentAtMs = performance.now()
-      await new Promise((done) => setTimeout(done, 1_000))
+      await new Promise((done) => setTimeout(done, answerMs))
       return DONE
     }
     await vi.advanceTimersByTimeAsync(20_000)
