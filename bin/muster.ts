@@ -29,6 +29,12 @@ const FILES: readonly CommandFile[] = [
   },
   { commands: ['import'], add: async (program) => (await import('./muster/import.ts')).addImport(program) },
   { commands: ['export'], add: async (program) => (await import('./muster/export.ts')).addExport(program) },
+  { commands: ['register'], add: async (program) => (await import('./muster/register.ts')).addRegister(program) },
+  {
+    commands: ['registrator'],
+    add: async (program) => (await import('./muster/registrator.ts')).addRegistrator(program),
+  },
+  { commands: ['agent'], add: async (program) => (await import('./muster/agent.ts')).addAgent(program) },
 ]
 
 const { Command } = await import('commander')

@@ -9,24 +9,22 @@
 import type { Agent } from '../agent.ts'
 import { Gate } from '../gate.ts'
 import { Alarm, backOffMs } from '../pause.ts'
-import type { RegisterLog } from '../ports.ts'
+import { SILENT } from '../ports.ts'
 import { RegisterError } from '../register-error.ts'
-import { keyOfInstance, type Service, settleService } from '../service.ts'
+import { keyOfInstance, type Service } from '../service.ts'
 import { type Container, type EngineEvent, healthOf } from './container.ts'
 import type { Engine } from './engine.ts'
-import { type ContainerRules, servicesOf } from './metadata.ts'
+import { type LookRules, lookAt } from './look.ts'
 
-export interface FollowOptions {
+export interface FollowOptions extends LookRules {
   readonly engine: Engine
   readonly agent: Agent
-  readonly rules: ContainerRules
-  /** Whole seconds. */
-  readonly ttl: number
   /** `on-success`: a container that failed stays known as critical until it is removed or starts again. */
   readonly deregister: 'always' | 'on-success'
   /** Time between listings that make up for events that were never told; infinite: none. Milliseconds. */
   readonly relistMs: number
-  readonly log: RegisterLog
+  /** Called after each listing, never twice at a time; it must not reject. */
+  readonly onListed: () => Promise<void>
 }
 
 const BACK_OFF_MS_MAX = 10_000
@@ -45,6 +43,7 @@ export class Follower {
   readonly #listed = Promise.withResolvers<void>()
   #running: Promise<void> | undefined
   #relistAtMs = 0
+  #telling: Promise<void> | undefined
 
   constructor(options: FollowOptions) {
     this.#options = options
@@ -54,11 +53,6 @@ export class Follower {
   start(): Promise<void> {
     this.#running ??= this.#run()
     return this.#listed.promise
-  }
-
-  /** Lists once and returns. @throws RegisterError `MUSTER_REGISTER_ENGINE` */
-  once(): Promise<void> {
-    return this.#turn.run(() => this.#relist())
   }
 
   /** Looks at all containers again soon. */
@@ -72,6 +66,7 @@ export class Follower {
     this.#over.abort()
     this.#alarm.poke()
     await this.#running
+    await this.#telling
   }
 
   async #run(): Promise<void> {
@@ -82,7 +77,7 @@ export class Follower {
       signal.addEventListener('abort', end, { once: true })
       try {
         const events = await this.#options.engine.events(link.signal)
-        await this.once()
+        await this.#relist()
         failures = 0
         this.#listed.resolve()
         const relisting = this.#relistNowAndThen(link.signal)
@@ -111,7 +106,7 @@ export class Follower {
     while (!signal.aborted) {
       await this.#alarm.sleepUntil(Math.min(this.#relistAtMs, performance.now() + 60_000))
       if (signal.aborted) return
-      if (performance.now() >= this.#relistAtMs) await this.once()
+      if (performance.now() >= this.#relistAtMs) await this.#relist()
     }
   }
 
@@ -124,6 +119,14 @@ export class Follower {
   }
 
   async #relist(): Promise<void> {
+    await this.#turn.run(() => this.#lookAtAll())
+    // Not waited for: it asks the store, which may be away while containers come and go.
+    this.#telling ??= this.#options.onListed().finally(() => {
+      this.#telling = undefined
+    })
+  }
+
+  async #lookAtAll(): Promise<void> {
     const { engine, relistMs } = this.#options
     const listed = await engine.list(this.#over.signal)
     for (const id of [...this.#known.keys()]) {
@@ -136,40 +139,25 @@ export class Follower {
 
   /** Brings the announcements of one container to what it says now. */
   async #look(id: string): Promise<void> {
-    const { engine, agent, rules, log } = this.#options
-    const container = await engine.inspect(id, this.#over.signal)
-    if (container === undefined) return this.#forget(id)
+    const { engine, agent, rules, ttl, log } = this.#options
+    // What is left out is told once, not at every look.
+    const look = { rules, ttl, log: this.#known.has(id) ? SILENT : log }
+    const looked = await lookAt(engine, id, look, this.#over.signal)
+    if (looked === undefined) return this.#forget(id)
+    const { container, services } = looked
     if (container.State?.Running !== true) return this.#died(id, container)
     this.#failed.delete(id)
-    const mode = /^container:(.+)$/.exec(container.HostConfig?.NetworkMode ?? '')?.[1]
-    const linked = mode === undefined ? undefined : await engine.inspect(mode, this.#over.signal)
-    const { services, notes } = servicesOf(container, rules, linked)
-    if (!this.#known.has(id)) for (const note of notes) log.info({ container: container.Name }, `left out: ${note}`)
-    const settled = services.flatMap((options) => this.#settle(options, container))
-    const keys = settled.map(({ instance }) => keyOfInstance(instance))
+    const keys = services.map(({ instance }) => keyOfInstance(instance))
     for (const { instance } of this.#known.get(id) ?? []) {
       if (!keys.includes(keyOfInstance(instance))) agent.remove(keyOfInstance(instance))
     }
-    this.#known.set(id, settled)
-    for (const service of settled) agent.add(service)
+    this.#known.set(id, services)
+    for (const service of services) agent.add(service)
     const health = healthOf(container)
     if (health === undefined) return
-    const status = health === 'healthy' ? 'passing' : 'critical'
-    for (const service of settled) {
-      if (service.checkedElsewhere)
-        agent.tell(keyOfInstance(service.instance), { status, output: `HEALTHCHECK: ${health}` })
-    }
-  }
-
-  #settle(options: Parameters<typeof settleService>[0], container: Container): readonly Service[] {
-    try {
-      return [settleService(options, this.#options.ttl, this.#options.rules.hostName)]
-    } catch (error) {
-      if (!(error instanceof RegisterError)) throw error
-      // What a container says of itself must not end the agent of all the others.
-      this.#options.log.warn({ err: error, container: container.Name }, 'left out')
-      return []
-    }
+    const result = { status: health === 'healthy' ? 'passing' : 'critical', output: `HEALTHCHECK: ${health}` } as const
+    for (const { checkedElsewhere, instance } of services)
+      if (checkedElsewhere) agent.tell(keyOfInstance(instance), result)
   }
 
   #died(id: string, { State }: Container): void {

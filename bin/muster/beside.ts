@@ -1,0 +1,33 @@
+/**
+ * A command that an agent runs beside itself.
+ *
+ * Owns: starting it, passing signals on, its exit status as a shell would tell it. Leaves to others: when it is told to end.
+ */
+import { spawn } from 'node:child_process'
+import { constants } from 'node:os'
+import process from 'node:process'
+
+/** As shells have them. */
+const CANNOT_RUN = 126
+const NOT_FOUND = 127
+const BY_SIGNAL = 128
+
+export interface Beside {
+  /** Its exit status, 128 and the signal's number when one ended it. Never rejects. */
+  readonly exited: Promise<number>
+  /** Ignored when it is gone. */
+  kill(signal: NodeJS.Signals): void
+}
+
+/** Starts it with our input and outputs. @param env added to ours */
+export function startBeside(command: string, args: readonly string[], env: NodeJS.ProcessEnv): Beside {
+  const child = spawn(command, args, { stdio: 'inherit', env: { ...process.env, ...env } })
+  const exited = new Promise<number>((done) => {
+    child.once('error', (error) => {
+      process.stderr.write(`muster: cannot run "${command}": ${error.message}\n`)
+      done('code' in error && error.code === 'ENOENT' ? NOT_FOUND : CANNOT_RUN)
+    })
+    child.once('exit', (code, signal) => done(code ?? BY_SIGNAL + (signal === null ? 0 : constants.signals[signal])))
+  })
+  return { exited, kill: (signal) => void child.kill(signal) }
+}

@@ -1,0 +1,194 @@
+/**
+ * `muster registrator`: announces the services of this machine's containers. Takes the old registrator's words and URIs.
+ *
+ * Owns: its words and what follows from them. Leaves to others: following the containers (`src/sidecar/engine/`), the life of the
+ * agent (`agent-run.ts`).
+ */
+import { hostname } from 'node:os'
+import process from 'node:process'
+import { type Command, InvalidArgumentError } from 'commander'
+import type { ClientOptions } from '../../src/client/options.ts'
+import { parseSwitch } from '../../src/config/switch.ts'
+import { Engine } from '../../src/sidecar/engine/engine.ts'
+import { Follower } from '../../src/sidecar/engine/follower.ts'
+import { lookAt } from '../../src/sidecar/engine/look.ts'
+import type { ContainerRules } from '../../src/sidecar/engine/metadata.ts'
+import { Ownership } from '../../src/sidecar/ownership.ts'
+import { SILENT } from '../../src/sidecar/ports.ts'
+import { parseRegistry, type Registry } from '../../src/sidecar/registry-uri.ts'
+import { ownAddress } from '../../src/sidecar/service.ts'
+import type { AnnounceSettings } from '../../src/sidecar/settings.ts'
+import { removeStale } from '../../src/sidecar/stale.ts'
+import { type AgentParts, type Feed, runAgent } from './agent-run.ts'
+import { type AgentWords, addAgentOptions, announcingOf } from './agent-words.ts'
+import { connectionOf } from './connection.ts'
+import { printKeys } from './register.ts'
+
+interface RegistratorWords extends AgentWords {
+  readonly ip?: string
+  readonly internal?: boolean
+  readonly explicit?: boolean
+  readonly useIpFromLabel?: string
+  readonly tags?: string
+  readonly deregister: 'always' | 'on-success'
+  readonly cleanup: boolean
+  readonly docker?: string
+  readonly podman?: string | true
+  readonly checkDefault?: string
+  readonly allowCmdChecks?: boolean
+}
+
+const DOCKER_DEFAULT = 'unix:///var/run/docker.sock'
+const PODMAN_DEFAULT = 'unix:///run/podman/podman.sock'
+
+const HELP = `
+REGISTRY names store, layout and directory at once: etcd://HOST:PORT,HOST:PORT/PREFIX, etcds:// for TLS,
+skydns2://HOST:PORT/DOMAIN. Without it: --endpoints and --layout.
+
+Containers say what they are by SERVICE_NAME, SERVICE_ID, SERVICE_TAGS, SERVICE_IGNORE, SERVICE_<KEY> and
+SERVICE_<PORT>_<KEY>, in their environment or as labels; checks by SERVICE_CHECK_HTTP, _TCP, _CMD, _INTERVAL,
+_TIMEOUT, _DEREGISTER_AFTER. Without a check of its own an image's HEALTHCHECK counts.
+
+Signals: TERM and INT remove everything and end; USR1 compares with containers and store; USR2 writes what is
+known to the log.
+
+Examples:
+  muster registrator etcd://10.0.0.1:2379,10.0.0.2:2379/services
+  muster registrator -ip 10.0.0.5 -internal -ttl 60 -ttl-refresh 20 etcd://10.0.0.1:2379/services
+  muster registrator --podman --endpoints https://10.0.0.1:2379 --cacert ca.pem`
+
+/** Adds the command. */
+export function addRegistrator(program: Command): void {
+  const command = program
+    .command('registrator')
+    .description("announce the services of this machine's containers")
+    .argument('[REGISTRY]', 'etcd://HOST:PORT/PREFIX, etcds://…, skydns2://HOST:PORT/DOMAIN')
+    .option('--ip <ADDRESS>', 'for published ports (default: what they are bound to, or this machine)')
+    .option('--internal', "announce the containers' own addresses and ports")
+    .option('--explicit', 'only containers that have a SERVICE_NAME')
+    .option('--useIpFromLabel <LABEL>', 'a label of the container that holds its address')
+    .option('--tags <TAGS>', 'for every service, separated by commas')
+    .option('--deregister <WHEN>', 'always, or on-success: failed containers stay known as critical', whenOf, 'always')
+    .option('--cleanup [BOOL]', 'remove what an earlier agent of this host left behind', switchOf, true)
+    .option('--retry-attempts <N>', 'taken for the sake of old command lines; it is tried for ever')
+    .option('--retry-interval <MS>', 'likewise; pauses grow from 100 ms to 5 s')
+    .option('--docker <SOCKET>', `Docker's socket (DOCKER_HOST, else ${DOCKER_DEFAULT})`)
+    .option('--podman [SOCKET]', `Podman's instead (default: ${PODMAN_DEFAULT})`)
+    .option('--check-default <CHECK>', 'for services without a check: tcp, or /path')
+    .option('--allow-cmd-checks', 'let containers have commands run here by SERVICE_CHECK_CMD')
+  addAgentOptions(command)
+    .addHelpText('after', HELP)
+    .action(async (registry: string | undefined, _words: object, self: Command) => {
+      process.exitCode = await run(registry, self.optsWithGlobals())
+    })
+}
+
+async function run(registryText: string | undefined, words: RegistratorWords): Promise<number> {
+  try {
+    const registry = registryText === undefined ? undefined : parseRegistry(registryText)
+    const settings = announcingOf(words, placeOf(registry))
+    const engine = new Engine(socketOf(words))
+    if (words.dryRun === true) return await dryRun(engine, words, settings)
+    return await runAgent({
+      words,
+      settings,
+      connection: await connectionTo(registry, words),
+      feed: (parts) => engineFeed(parts, engine, words, settings),
+      beside: undefined,
+      lingerMs: 0,
+    })
+  } catch (error) {
+    if (!(error instanceof Error)) throw error
+    const code = 'code' in error ? ` (${error.code})` : ''
+    process.stderr.write(`muster: ${error.message}${code}\n`)
+    return 1
+  }
+}
+
+function placeOf(registry: Registry | undefined): Parameters<typeof announcingOf>[1] {
+  if (registry === undefined) return {}
+  return { layouts: [registry.layout], prefix: registry.prefix, domain: registry.domain }
+}
+
+/** The registry's servers count before variables, and explicit options before both. */
+async function connectionTo(registry: Registry | undefined, words: RegistratorWords): Promise<ClientOptions> {
+  const named = words.endpoints ?? words.endpoint ?? words.peers
+  if (registry === undefined || registry.endpoints.length === 0 || named !== undefined) return connectionOf(words)
+  return connectionOf({ ...words, endpoints: registry.endpoints.join(',') })
+}
+
+function engineFeed(
+  { agent, store, log, signal }: AgentParts,
+  engine: Engine,
+  words: RegistratorWords,
+  settings: AnnounceSettings,
+): Feed {
+  const rules = rulesOf(words)
+  const { hostName } = rules
+  const { prefix, ttl, refreshMs, resyncMs } = settings
+  const ownership = new Ownership({ store, prefix, hostName, ttl, refreshMs, log })
+  const clean = async (): Promise<void> => {
+    try {
+      await removeStale({ store, prefix, hostName, agent, log }, signal)
+    } catch (error) {
+      if (!signal.aborted)
+        log.warn({ err: error }, 'could not look for stale entries: trying again at the next comparison')
+    }
+  }
+  const follower = new Follower({
+    ...{ engine, agent, rules, ttl, deregister: words.deregister, relistMs: resyncMs, log },
+    onListed: words.cleanup ? clean : async () => {},
+  })
+  return {
+    begin: async () => {
+      await ownership.claim(signal)
+      await follower.start()
+    },
+    reload: undefined,
+    resync: () => follower.relist(),
+    end: async () => {
+      await follower.close()
+      await ownership.close()
+    },
+  }
+}
+
+function rulesOf(words: RegistratorWords): ContainerRules {
+  return {
+    hostName: words.hostname ?? hostname(),
+    ip: words.ip ?? '',
+    ownAddress: ownAddress(),
+    internal: words.internal === true,
+    explicit: words.explicit === true,
+    ipLabel: words.useIpFromLabel ?? '',
+    tags: words.tags ?? '',
+    checkDefault: words.checkDefault,
+    allowsCommands: words.allowCmdChecks === true,
+  }
+}
+
+function socketOf({ docker, podman }: RegistratorWords): string {
+  if (podman !== undefined) return podman === true ? PODMAN_DEFAULT : podman
+  return docker ?? (process.env['DOCKER_HOST'] || DOCKER_DEFAULT)
+}
+
+async function dryRun(engine: Engine, words: RegistratorWords, settings: AnnounceSettings): Promise<number> {
+  const { signal } = new AbortController()
+  const look = { rules: rulesOf(words), ttl: settings.ttl, log: SILENT }
+  for (const [id, runs] of await engine.list(signal)) {
+    const looked = runs ? await lookAt(engine, id, look, signal) : undefined
+    printKeys(looked?.services ?? [], settings)
+  }
+  return 0
+}
+
+function whenOf(text: string): 'always' | 'on-success' {
+  if (text === 'always' || text === 'on-success') return text
+  throw new InvalidArgumentError('Expected always or on-success.')
+}
+
+function switchOf(text: string): boolean {
+  const on = parseSwitch(text)
+  if (on === undefined) throw new InvalidArgumentError('Expected true or false.')
+  return on
+}
