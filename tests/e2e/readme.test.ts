@@ -4,31 +4,16 @@
  * Ports become free ones; what differs from run to run (times of expiry) is masked. A command that starts something that
  * stays is started as it stands, with flags that keep it off the fixed ports and out of this folder.
  */
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { type Child, ROOT } from '../support/child.ts'
+import type { Child } from '../support/child.ts'
 import { eventually } from '../support/eventually.ts'
 import { freePort } from '../support/free-port.ts'
+import { commandBlocks } from '../support/page-blocks.ts'
 import { scratchDir, startChild } from '../support/scratch.ts'
-
-/** A block of commands, and what the page shows as their output; undefined when it shows nothing. */
-interface Step {
-  readonly commands: string
-  readonly shown: string | undefined
-}
 
 /** Commands that another test runs: the image and a network of three. */
 const RUN_ELSEWHERE: ReadonlySet<string> = new Set(['docker compose up --build'])
-
-function steps(page: string): readonly Step[] {
-  const blocks = [...page.matchAll(/^```(\w+)\n([\s\S]*?)^```$/gm)].map(([, kind, text = '']) => ({ kind, text }))
-  return blocks.flatMap(({ kind, text }, at) => {
-    if (kind !== 'sh') return []
-    const next = blocks[at + 1]
-    return [{ commands: text.trim(), shown: next?.kind === 'json' ? next.text.trim() : undefined }]
-  })
-}
 
 function masked(output: string): string {
   return output.trim().replaceAll(/"expiration":"[^"]+"/g, '"expiration":"T"')
@@ -84,7 +69,7 @@ test('every command of the README works, and prints what the README shows', asyn
     text.replaceAll(/\b(2379|22379|32379)\b/g, (port) => String(ports[['2379', '22379', '32379'].indexOf(port)]))
   let running: Child | undefined
 
-  for (const { commands, shown } of steps(readFileSync(join(ROOT, 'README.md'), 'utf8'))) {
+  for (const { commands, shown } of commandBlocks('README.md')) {
     if (RUN_ELSEWHERE.has(commands)) continue
     if (commands === 'npm start') {
       running = await startSingle(commands, folder, ports[0] ?? 0)

@@ -44,18 +44,30 @@ test('every error code is explained in docs/errors.md, and no other', () => {
   expect(documented.toSorted(), 'explain each code under a heading of its own').toEqual([...codesInSources()].sort())
 })
 
+/** Paths that a page links to, from the root of this repository. */
+function linksOf(page: string): readonly string[] {
+  const links = [...read(page).matchAll(/\]\((?!https?:|#)([^)#\s]+)/g)].map((match) => match[1] ?? '')
+  return links.map((link) => join(page, '..', link))
+}
+
+function documents(): readonly string[] {
+  const names = readdirSync(join(ROOT, 'docs')).filter((name) => name.endsWith('.md'))
+  return names.map((name) => `docs/${name}`)
+}
+
 test('links between the pages of this repository lead somewhere', () => {
-  const documents = readdirSync(join(ROOT, 'docs')).filter((name) => name.endsWith('.md'))
-  const pages = [
-    'README.md',
-    'CONTRIBUTING.md',
-    'CHANGELOG.md',
-    'COMPATIBILITY.md',
-    ...documents.map((name) => `docs/${name}`),
-  ]
+  const pages = ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'COMPATIBILITY.md', ...documents()]
   const broken = pages.flatMap((page) => {
-    const links = [...read(page).matchAll(/\]\((?!https?:|#)([^)#\s]+)/g)].map((match) => match[1] ?? '')
-    return links.filter((link) => !existsSync(join(ROOT, page, '..', link))).map((link) => `${page}: ${link}`)
+    const missing = linksOf(page).filter((path) => !existsSync(join(ROOT, path)))
+    return missing.map((path) => `${page}: ${path}`)
   })
   expect(broken).toEqual([])
+})
+
+test('what the pages in the package link to is in the package', () => {
+  const { files } = JSON.parse(read('package.json')) as { readonly files: readonly string[] }
+  const isPacked = (path: string) => files.some((file) => path === file || path.startsWith(`${file}/`))
+  const pages = ['README.md', 'CHANGELOG.md', 'COMPATIBILITY.md', ...documents()]
+  expect(pages.filter((page) => !isPacked(page))).toEqual([])
+  expect(pages.flatMap((page) => linksOf(page).filter((path) => !isPacked(path)))).toEqual([])
 })
