@@ -109,13 +109,13 @@ export class MusterClient extends Keys {
    */
   async advanceIndex(to: number, options: CallOptions = {}): Promise<number> {
     const ask = { ...options, ...encodeJson({ to }), repeatable: true }
-    const { status, text, earlier, endpoint } = await this.#http.ask({
+    const answer = await this.#http.ask({
       ...ask,
       method: 'POST',
       target: '/muster/v1/index',
     })
-    if (status !== 200) throw errorOf(status, text, 0, earlier)
-    return Number(parseJson(text, endpoint)['index'])
+    if (answer.status !== 200) throw errorOf(answer)
+    return Number(parseJson(answer.text, answer.endpoint)['index'])
   }
 
   /** Ends what is under way and closes all connections. Loops of watches end; calls reject with `MUSTER_CLIENT_CLOSED`. */

@@ -54,13 +54,24 @@ export class ApiError extends ClientError {
   /** The API's `cause`: commonly the key, or what was compared. Empty: none. */
   readonly reason: string
 
-  /** @param earlier The same call was sent before, with a fate that nobody knows: then neither is this one's. */
-  constructor(status: number, code: number, message: string, reason: string, index: number, earlier?: ClientError) {
+  /**
+   * @param earlier The same call was sent before, with a fate that nobody knows: then neither is this one's.
+   * @param reads The request changes nothing, so it was surely not applied.
+   */
+  constructor(
+    status: number,
+    code: number,
+    message: string,
+    reason: string,
+    index: number,
+    earlier?: ClientError,
+    reads = false,
+  ) {
     const shown = code === 0 ? `status ${status}: ${message}` : `${code} ${message}`
     const passes = code === 300 || code === 301 || (code === 0 && status >= 500)
     super(code, reason === '' ? shown : `${shown} (${reason})`, {
       // 300 and 301 speak of a proposal that may yet be applied, unless a limit refused it at once.
-      definite: earlier === undefined && (!passes || isLimit(reason)),
+      definite: reads || (earlier === undefined && (!passes || isLimit(reason))),
       retriable: passes && keyLimitOf(reason) === undefined,
       cause: earlier,
     })

@@ -5,18 +5,27 @@
  */
 import { ApiError, ClientError } from './errors.ts'
 
-/**
- * The error that an answer with a bad status stands for.
- * @param index `X-Etcd-Index`, for bodies that tell none.
- */
-export function errorOf(status: number, text: string, index: number, earlier?: ClientError): ApiError {
+/** What is known of an answer. */
+export interface BadAnswer {
+  readonly status: number
+  readonly text: string
+  /** `X-Etcd-Index`, for bodies that tell none. */
+  readonly index: number
+  /** The request changes nothing. */
+  readonly reads: boolean
+  /** An earlier request of this call failed without saying whether it was applied. */
+  readonly earlier: ClientError | undefined
+}
+
+/** The error that an answer with a bad status stands for. */
+export function errorOf({ status, text, index, reads, earlier }: BadAnswer): ApiError {
   try {
     const body = JSON.parse(text) as { errorCode?: unknown; message?: unknown; cause?: unknown; index?: unknown }
     const code = typeof body.errorCode === 'number' ? body.errorCode : 0
     const told = typeof body.index === 'number' && body.index > 0 ? body.index : index
-    return new ApiError(status, code, String(body.message ?? ''), String(body.cause ?? ''), told, earlier)
+    return new ApiError(status, code, String(body.message ?? ''), String(body.cause ?? ''), told, earlier, reads)
   } catch {
-    return new ApiError(status, 0, text.trim().slice(0, 200), '', index, earlier)
+    return new ApiError(status, 0, text.trim().slice(0, 200), '', index, earlier, reads)
   }
 }
 

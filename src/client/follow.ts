@@ -175,9 +175,9 @@ async function readTree(
 }
 
 /** What was read; undefined when nothing is there. */
-function nodeOf({ status, text, index }: Answer, prefix: Prefix): NodeJson | undefined {
-  if (status === 200) return prefix.node(parseEvent(text).node)
-  const error = errorOf(status, text, index)
+function nodeOf(answer: Answer, prefix: Prefix): NodeJson | undefined {
+  if (answer.status === 200) return prefix.node(parseEvent(answer.text).node)
+  const error = errorOf(answer)
   if (error instanceof ApiError && (error.code === 100 || error.code === 104)) return undefined
   throw error
 }

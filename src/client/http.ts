@@ -50,6 +50,8 @@ export interface Answer {
   /** Which server answered. */
   readonly endpoint: string
   readonly text: string
+  /** The request changes nothing. */
+  readonly reads: boolean
   /** An earlier request of this call failed without saying whether it was applied. */
   readonly earlier: ClientError | undefined
 }
@@ -84,8 +86,10 @@ export class Http {
       const open = await this.#send(endpoint, ask, attempt)
       const text = await readAll(open, ask)
       const { status, index, raftIndex, raftTerm, clusterId } = open
-      if (status >= 500 && ask.anyStatus !== true) throw errorOf(status, text, index, earlier)
-      return { status, index, raftIndex, raftTerm, clusterId, endpoint, text, earlier }
+      const reads = isRead(ask)
+      const answer = { status, index, raftIndex, raftTerm, clusterId, endpoint, text, reads, earlier }
+      if (status >= 500 && ask.anyStatus !== true) throw errorOf(answer)
+      return answer
     })
   }
 
@@ -97,7 +101,8 @@ export class Http {
     return this.#run(ask, async (endpoint, attempt) => {
       const answer = await this.#send(endpoint, ask, attempt)
       if (answer.status === 200) return answer
-      throw errorOf(answer.status, await readAll(answer, ask), answer.index)
+      const { status, index } = answer
+      throw errorOf({ status, text: await readAll(answer, ask), index, reads: true, earlier: undefined })
     })
   }
 
@@ -172,7 +177,7 @@ export class Http {
     ask: Ask,
     attempt: (endpoint: string, number: number, earlier: ClientError | undefined) => Promise<T>,
   ): Promise<T> {
-    const reads = ask.method === 'GET' || ask.method === 'HEAD'
+    const reads = isRead(ask)
     const { retry, timeoutMs } = this.settings
     const attemptsMax = ask.attemptsMax ?? retry.attemptsMax
     const beganMs = performance.now()
@@ -225,6 +230,10 @@ export class Http {
       throw thrown
     }
   }
+}
+
+function isRead({ method }: Ask): boolean {
+  return method === 'GET' || method === 'HEAD'
 }
 
 /** Whether another server, or the same one later, may answer better. */

@@ -256,8 +256,8 @@ export class Keys {
   async position(options: CallOptions = {}): Promise<Position> {
     const target = keyTarget(this.#prefix.full('/_muster_position'), {})
     const answer = await this.#http.ask({ ...callOf(options), method: 'GET', target })
-    const { status, index, clusterId, text } = answer
-    if (status !== 200 && status !== 404) throw errorOf(status, text, index)
+    const { status, index, clusterId } = answer
+    if (status !== 200 && status !== 404) throw errorOf(answer)
     return { index, clusterId }
   }
 
@@ -311,9 +311,9 @@ export class Keys {
     return foundIn(answer, event, event.node.value)
   }
 
-  #eventOf({ status, text, index, earlier }: Answer): EventJson {
-    if (status !== 200 && status !== 201) throw errorOf(status, text, index, earlier)
-    return this.#prefix.event(parseEvent(text))
+  #eventOf(answer: Answer): EventJson {
+    if (answer.status !== 200 && answer.status !== 201) throw errorOf(answer)
+    return this.#prefix.event(parseEvent(answer.text))
   }
 }
 

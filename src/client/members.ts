@@ -34,10 +34,10 @@ export class Members {
   /** The member that leads; undefined: there is none at the moment. @throws ClientError. */
   async leader(options: CallOptions = {}): Promise<Member | undefined> {
     const ask = { ...options, method: 'GET', target: '/v2/members/leader', anyStatus: true } as const
-    const { status, text, endpoint } = await this.#http.ask(ask)
-    if (status === 503) return undefined
-    if (status !== 200) throw errorOf(status, text, 0)
-    return memberOf(parseJson(text, endpoint))
+    const answer = await this.#http.ask(ask)
+    if (answer.status === 503) return undefined
+    if (answer.status !== 200) throw errorOf(answer)
+    return memberOf(parseJson(answer.text, answer.endpoint))
   }
 
   /** Adds a member, to be started with these peer URLs. @throws ApiError 409 when one has them; ClientError. */
@@ -63,7 +63,7 @@ export class Members {
       if (!(error instanceof ApiError) || error.status !== 404) throw error
     }
     const answer = await this.#http.ask({ ...options, method: 'GET', target: '/v2/machines' })
-    if (answer.status !== 200) throw errorOf(answer.status, answer.text, 0)
+    if (answer.status !== 200) throw errorOf(answer)
     return answer.text
       .split(',')
       .map((text) => text.trim())
@@ -71,9 +71,9 @@ export class Members {
   }
 
   async #read(target: string, options: CallOptions): Promise<JsonAnswer> {
-    const { status, text, endpoint } = await this.#http.ask({ ...options, method: 'GET', target })
-    if (status !== 200) throw errorOf(status, text, 0)
-    return parseJson(text, endpoint)
+    const answer = await this.#http.ask({ ...options, method: 'GET', target })
+    if (answer.status !== 200) throw errorOf(answer)
+    return parseJson(answer.text, answer.endpoint)
   }
 
   async #change(
@@ -84,8 +84,9 @@ export class Members {
   ): Promise<JsonAnswer> {
     const sent = encodeJson(body)
     const target = `/v2/members${below}`
-    const { status, text, endpoint, earlier } = await this.#http.ask({ ...options, ...sent, method, target })
-    if (status >= 300) throw errorOf(status, text, 0, earlier)
+    const answer = await this.#http.ask({ ...options, ...sent, method, target })
+    const { status, text, endpoint } = answer
+    if (status >= 300) throw errorOf(answer)
     return text.trim() === '' ? {} : parseJson(text, endpoint)
   }
 }

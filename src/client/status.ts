@@ -72,9 +72,9 @@ async function etcdStatus(http: Http, options: CallOptions): Promise<Status> {
   }
 }
 
-function parsed({ status, text, endpoint }: Answer): Readonly<Record<string, unknown>> {
-  if (status !== 200) throw errorOf(status, text, 0)
-  return parseJson(text, endpoint)
+function parsed(answer: Answer): Readonly<Record<string, unknown>> {
+  if (answer.status !== 200) throw errorOf(answer)
+  return parseJson(answer.text, answer.endpoint)
 }
 
 /** JSON since 2.1, before that a sentence. */

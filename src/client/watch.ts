@@ -94,8 +94,9 @@ export async function* watchKey(
 
 /** The store index now, from whoever may read the key. */
 async function indexNow(http: Http, path: string, signal: AbortSignal | undefined): Promise<number> {
-  const { status, index } = await http.ask({ method: 'HEAD', target: keyTarget(path, {}), signal })
-  if (status !== 200 && status !== 404 && index === 0) throw errorOf(status, '', index)
+  const answer = await http.ask({ method: 'HEAD', target: keyTarget(path, {}), signal })
+  const { status, index } = answer
+  if (status !== 200 && status !== 404 && index === 0) throw errorOf(answer)
   return index
 }
 
