@@ -31,6 +31,9 @@ export const ErrorCode = {
 } as const
 export type ErrorCode = (typeof ErrorCode)[keyof typeof ErrorCode]
 
+/** `/muster/v1/index` takes the store index so far and no further: what is left of a safe integer are steps for centuries. */
+export const ADVANCED_INDEX_MAX = 2 ** 52
+
 /** Message and HTTP status of each code (API page, table 1.1). */
 export const ERRORS: Readonly<Record<ErrorCode, { readonly status: number; readonly message: string }>> = {
   100: { status: 404, message: 'Key not found' },

@@ -5,8 +5,8 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { FastifyInstance } from 'fastify'
+import { ADVANCED_INDEX_MAX } from '../api.ts'
 import type { User } from '../auth/records.ts'
-import { ADVANCED_INDEX_MAX } from '../store/command.ts'
 import type { Cors, HeaderPairs } from './cors.ts'
 import { guarded } from './failures.ts'
 import { type Guard, sendNoAuth } from './guard.ts'

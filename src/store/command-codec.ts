@@ -7,8 +7,9 @@
  * does not know must end the process, for skipping it would make this member differ from the others.
  */
 import assert from 'node:assert'
+import { ADVANCED_INDEX_MAX } from '../api.ts'
 import { ByteReader, ByteWriter } from './bytes.ts'
-import { ADVANCED_INDEX_MAX, AUTH_PUTS_MAX, type AuthPut, type Command, type PrevIndex, type Ttl } from './command.ts'
+import { AUTH_PUTS_MAX, type AuthPut, type Command, type PrevIndex, type Ttl } from './command.ts'
 import { StoreError } from './store-error.ts'
 
 const VERSION = 1

@@ -130,9 +130,6 @@ export interface AuthCommand {
   readonly puts: readonly AuthPut[]
 }
 
-/** The store index can be advanced so far and no further: what is left of a safe integer are steps for centuries. */
-export const ADVANCED_INDEX_MAX = 2 ** 52
-
 /**
  * Takes the store index to `to`, if it is not there yet, and begins the history anew behind it: whoever looks back to an index
  * up to that is told that it is gone. For keys that came from another cluster, with clients that still count as that one did.

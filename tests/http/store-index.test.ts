@@ -1,6 +1,6 @@
 /** `/muster/v1/index` takes the store index further, for those who may do anything. */
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { ADVANCED_INDEX_MAX } from '../../src/store/command.ts'
+import { ADVANCED_INDEX_MAX } from '../../src/api.ts'
 import { type HttpMember, requestText, startHttp } from '../support/http-member.ts'
 import { exchange, parseAnswer } from '../support/raw-http.ts'
 

@@ -1,6 +1,6 @@
 /** The store index is taken further, and the past ends there. */
 import { expect, test } from 'vitest'
-import { ADVANCED_INDEX_MAX } from '../../src/store/command.ts'
+import { ADVANCED_INDEX_MAX } from '../../src/api.ts'
 import type { Event } from '../../src/store/event.ts'
 import { diskHistoryReader } from '../../src/store/history-reader.ts'
 import { HISTORY_LIMITS_DEFAULT } from '../../src/store/options.ts'

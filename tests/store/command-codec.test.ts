@@ -1,7 +1,8 @@
 /** Commands as bytes. */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { ADVANCED_INDEX_MAX, type Command } from '../../src/store/command.ts'
+import { ADVANCED_INDEX_MAX } from '../../src/api.ts'
+import type { Command } from '../../src/store/command.ts'
 import { decodeCommand, encodeCommand } from '../../src/store/command-codec.ts'
 
 const path = fc.string({ unit: 'grapheme', maxLength: 12 }).map((text) => `/${text}`)
