@@ -1,52 +1,9 @@
 /** The client against the true HTTP server: every call, fail-over, and what errors say of a request's fate. */
-import { createServer, type RequestListener } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { MusterClient } from '../../src/client/client.ts'
-import type { ClientError } from '../../src/client/errors.ts'
 import { encodeForm } from '../../src/client/target.ts'
-import { type HttpMember, startHttp } from '../support/http-member.ts'
+import { clientOf, errorOf, startOdd, startRig } from '../support/odd-server.ts'
 import { deadPort } from '../support/tcp-proxy.ts'
-
-async function startRig(
-  ...before: readonly string[]
-): Promise<{ readonly http: HttpMember; readonly client: MusterClient }> {
-  const http = await startHttp()
-  return { http, client: clientOf([...before, `http://127.0.0.1:${http.port}`], async () => http.close()) }
-}
-
-function clientOf(endpoints: readonly string[], end = async (): Promise<void> => undefined): MusterClient {
-  const client = new MusterClient({ endpoints, order: 'given', timeoutMs: 2_000 })
-  onTestFinished(async () => {
-    await client.close()
-    await end()
-  })
-  return client
-}
-
-/** A server that answers everything in one way, and counts what it was asked. */
-async function startOdd(answer: RequestListener): Promise<{ readonly url: string; readonly asked: string[] }> {
-  const asked: string[] = []
-  const server = createServer((request, response) => {
-    asked.push(`${request.method} ${request.url}`)
-    answer(request, response)
-  })
-  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
-  onTestFinished(() => {
-    server.closeAllConnections()
-    server.close()
-  })
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, asked }
-}
-
-async function errorOf(call: Promise<unknown>): Promise<ClientError> {
-  try {
-    await call
-  } catch (error) {
-    return error as ClientError
-  }
-  throw new Error('it succeeded')
-}
 
 describe('keys', () => {
   test('are written, read, compared and removed', async () => {
@@ -237,78 +194,4 @@ test.each(['', 'ftp://a', 'http://a/path', 'http://u:p@a', 'http://a:99999'])('"
 
 test('a host and port alone mean http', () => {
   expect(clientOf(['localhost:4001', ' http://a:1/ ']).endpoints).toEqual(['http://localhost:4001', 'http://a:1'])
-})
-
-describe('a watch', () => {
-  test('brings what was and what comes, in order, and ends with its signal', async () => {
-    const { client, http } = await startRig()
-    await http.ask('PUT', '/v2/keys/d/a', 'value=1')
-    const from = (await client.position()).index
-    const over = new AbortController()
-    const seen: string[] = []
-    for await (const watched of client.watch('/d', { recursive: true, from, signal: over.signal })) {
-      if (watched.kind === 'event') seen.push(`${watched.event.action} ${watched.event.node.key}`)
-      if (seen.length === 1) await http.ask('PUT', '/v2/keys/d/b', 'value=2')
-      if (seen.length === 2) await http.ask('DELETE', '/v2/keys/d/a')
-      if (seen.length === 3) over.abort()
-    }
-    expect(seen).toEqual(['set /d/a', 'set /d/b', 'delete /d/a'])
-  })
-
-  test('that is idle moves on with the index, so that the history does not run away from it', async () => {
-    const { client, http } = await startRig()
-    const first = await client.poll('/quiet', { waitIndex: 1, pollMs: 10 })
-    expect(first).toMatchObject({ event: undefined, closed: false })
-    await http.ask('PUT', '/v2/keys/other', 'value=1')
-    expect((await client.poll('/quiet', { waitIndex: 1, pollMs: 10 })).index).toBe(first.index + 1)
-  })
-
-  test('says when the history is gone, and goes on from there', async () => {
-    let asked = 0
-    const odd = await startOdd((request, response) => {
-      asked += 1
-      if (asked === 1) {
-        response.writeHead(400).end('{"errorCode":401,"message":"cleared","cause":"[9/1]","index":1008}\n')
-        return
-      }
-      const waitIndex = new URL(request.url ?? '', 'http://a').searchParams.get('waitIndex')
-      response.writeHead(200, { 'x-etcd-index': '1008' })
-      response.end(`{"action":"set","node":{"key":"/a","value":"${waitIndex}","modifiedIndex":1009}}\n`)
-    })
-    const seen: unknown[] = []
-    for await (const watched of clientOf([odd.url]).watch('/a', { from: 1 })) {
-      seen.push(watched.kind === 'resync' ? watched.index : watched.event.node.value)
-      if (seen.length === 2) break
-    }
-    expect(seen).toEqual([1008, '1009'])
-  })
-
-  test('that a server ended without an event asks again, behind what that server had looked at', async () => {
-    const asked: (string | null)[] = []
-    const odd = await startOdd((request, response) => {
-      asked.push(new URL(request.url ?? '', 'http://a').searchParams.get('waitIndex'))
-      response.writeHead(200, { 'x-etcd-index': '50' })
-      response.end(asked.length < 3 ? '' : '{"action":"set","node":{"key":"/a","value":"1","modifiedIndex":60}}\n')
-    })
-    for await (const watched of clientOf([odd.url]).watch('/a', { from: 7 })) {
-      expect(watched).toMatchObject({ kind: 'event', index: 60 })
-      break
-    }
-    expect(asked).toEqual(['7', '51', '51'])
-  })
-
-  test('goes on over servers that fail', async () => {
-    const odd = await startOdd((request) => request.socket.destroy())
-    const { client, http } = await startRig(odd.url)
-    await http.ask('PUT', '/v2/keys/a', 'value=1')
-    for await (const watched of client.watch('/a', { from: 1 })) {
-      expect(watched).toMatchObject({ kind: 'event', event: { node: { value: '1' } } })
-      break
-    }
-  })
-
-  test('ends with an error that asking again will not change', async () => {
-    const odd = await startOdd((_request, response) => response.writeHead(404).end('404 page not found\n'))
-    expect(await errorOf(clientOf([odd.url]).watch('/a').next())).toMatchObject({ status: 404 })
-  })
 })

@@ -1,0 +1,218 @@
+/** Watches: no event is passed over in silence, whatever happens to servers, connections and histories. */
+import type { ServerResponse } from 'node:http'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import type { WatchLagSeen } from '../../src/client/options.ts'
+import type { Watched, WatchOptions } from '../../src/client/watch.ts'
+import { clientOf, errorOf, errorText, eventText, startOdd, startRig } from '../support/odd-server.ts'
+import { TcpProxy } from '../support/tcp-proxy.ts'
+
+/** Where a request wants to begin; undefined: it is no poll. */
+function waitIndexOf(url: string | undefined): string | undefined {
+  return new URL(url ?? '', 'http://a').searchParams.get('waitIndex') ?? undefined
+}
+
+function answer(response: ServerResponse, index: number, text: string, more: Record<string, string> = {}): void {
+  response.writeHead(200, { 'x-etcd-index': `${index}`, ...more }).end(text)
+}
+
+/** The first `count` things that a watch yields. */
+async function take(watch: AsyncIterable<Watched>, count: number): Promise<readonly string[]> {
+  const seen: string[] = []
+  for await (const each of watch) {
+    seen.push(
+      each.kind === 'resync' ? `resync ${each.index}` : `${each.event.action} ${each.event.node.key} ${each.index}`,
+    )
+    if (seen.length === count) break
+  }
+  return seen
+}
+
+describe('a watch', () => {
+  test('brings what was and what comes, in order, and ends with its signal', async () => {
+    const { client } = await startRig()
+    const from = (await client.set('/d/a', '1')).index
+    const over = new AbortController()
+    const seen: string[] = []
+    for await (const watched of client.watch('/d', { recursive: true, from, signal: over.signal })) {
+      if (watched.kind === 'event') seen.push(`${watched.event.action} ${watched.event.node.key}`)
+      if (seen.length === 1) await client.set('/d/b', '2')
+      if (seen.length === 2) await client.delete('/d/a')
+      if (seen.length === 3) over.abort()
+    }
+    expect(seen).toEqual(['set /d/a', 'set /d/b', 'delete /d/a'])
+  })
+
+  test('without an index brings what happens from now on, also while its first connection breaks', async () => {
+    const { client, http } = await startRig()
+    await client.set('/a', 'before')
+    const proxy = await new TcpProxy(() => http.port).listen()
+    onTestFinished(() => proxy.close())
+    const over = new AbortController()
+    const watch = clientOf([proxy.url]).watch('/a', { signal: over.signal })
+    const first = watch.next()
+    // HEAD on one connection, the poll on another.
+    await expect.poll(() => proxy.accepted).toBe(2)
+    proxy.stall()
+    await client.set('/a', 'lost?')
+    proxy.cut()
+    proxy.resume()
+    expect((await first).value).toMatchObject({ kind: 'event', event: { node: { value: 'lost?' } } })
+    over.abort()
+    expect(await watch.next()).toEqual({ done: true, value: undefined })
+  })
+
+  test('notices a server that is silently gone', async () => {
+    const { client, url, http } = await startRig()
+    const proxy = await new TcpProxy(() => http.port).listen()
+    onTestFinished(() => proxy.close())
+    const { index } = await client.set('/a', '1')
+    const watch = clientOf([proxy.url, url], { timeoutMs: 300 }).watch('/a', { from: index + 1, pollMs: 100 })
+    const first = watch.next()
+    await expect.poll(() => proxy.accepted).toBeGreaterThan(0)
+    proxy.stall()
+    await client.set('/a', '2')
+    expect((await first).value).toMatchObject({ kind: 'event', event: { node: { value: '2' } } })
+    await watch.return()
+  })
+
+  test('that is idle moves on with the index, so that the history does not run away from it', async () => {
+    const asked: (string | undefined)[] = []
+    const odd = await startOdd((request, response) => {
+      asked.push(waitIndexOf(request.url))
+      response.writeHead(200, { 'x-etcd-index': `${asked.length * 100}` })
+      if (asked.length < 4) response.flushHeaders()
+      else response.end(eventText('set', '/a', '1', 401))
+    })
+    expect(await take(clientOf([odd.url]).watch('/a', { from: 7, pollMs: 5 }), 1)).toEqual(['set /a 401'])
+    expect(asked).toEqual(['7', '101', '201', '301'])
+  })
+
+  test('that a server ended without an event asks again, behind what that server had looked at', async () => {
+    const asked: (string | undefined)[] = []
+    const odd = await startOdd((request, response) => {
+      asked.push(waitIndexOf(request.url))
+      answer(response, 50, asked.length < 3 ? '' : eventText('set', '/a', '1', 60))
+    })
+    expect(await take(clientOf([odd.url]).watch('/a', { from: 7 }), 1)).toEqual(['set /a 60'])
+    expect(asked).toEqual(['7', '51', '51'])
+  })
+
+  test('never goes back, though it meets a member that is behind', async () => {
+    const asked: (string | undefined)[] = []
+    const odd = await startOdd((request, response) => {
+      asked.push(waitIndexOf(request.url))
+      answer(response, 3, asked.length < 3 ? '' : eventText('set', '/a', '1', 60))
+    })
+    expect(await take(clientOf([odd.url]).watch('/a', { from: 50 }), 1)).toEqual(['set /a 60'])
+    expect(asked).toEqual(['50', '50', '50'])
+  })
+
+  test('says when the history is gone, and goes on from there', async () => {
+    const odd = await startOdd((request, response) => {
+      if (waitIndexOf(request.url) === '1') response.writeHead(400).end(errorText(401, '[9/1]', 1008))
+      else answer(response, 1008, eventText('set', '/a', `${waitIndexOf(request.url)}`, 1009))
+    })
+    const seen = await take(clientOf([odd.url]).watch('/a', { from: 1 }), 2)
+    expect(seen).toEqual(['resync 1008', 'set /a 1009'])
+  })
+
+  test('does not become a tight loop when the history is lost all the time', async () => {
+    let index = 1_000
+    const odd = await startOdd((_request, response) => {
+      index += 5_000
+      response.writeHead(400).end(errorText(401, '', index))
+    })
+    const delays: number[] = []
+    const hooks = { retry: ({ delayMs }: { readonly delayMs: number }) => delays.push(delayMs) }
+    await take(clientOf([odd.url], { hooks, retry: { delayMsMin: 8, delayMsMax: 16 } }).watch('/a', { from: 1 }), 5)
+    expect(delays).toHaveLength(4)
+    expect(Math.min(...delays)).toBeGreaterThanOrEqual(4)
+  })
+
+  test('says when another cluster answers', async () => {
+    const odd = await startOdd((request, response) => {
+      const from = Number(waitIndexOf(request.url))
+      if (from === 5) answer(response, 5, eventText('set', '/a', '1', 5), { 'x-etcd-cluster-id': 'one' })
+      else if (from === 6) answer(response, 2, eventText('set', '/a', '2', 2), { 'x-etcd-cluster-id': 'other' })
+      else answer(response, 9, eventText('set', '/a', '3', 9), { 'x-etcd-cluster-id': 'other' })
+    })
+    const seen = await take(clientOf([odd.url]).watch('/a', { from: 5 }), 3)
+    expect(seen).toEqual(['set /a 5', 'resync 2', 'set /a 9'])
+    expect(odd.asked.map(waitOnly)).toEqual(['5', '6', '3'])
+  })
+
+  test('goes on over servers that fail', async () => {
+    const odd = await startOdd((request) => request.socket.destroy())
+    const { client, url } = await startRig()
+    const { index } = await client.set('/a', '1')
+    expect(await take(clientOf([odd.url, url]).watch('/a', { from: index }), 1)).toEqual([`set /a ${index}`])
+  })
+
+  test.each([
+    [404, '404 page not found\n', { status: 404 }],
+    [401, errorText(110), { code: 110 }],
+  ])('ends with an error that asking again will not change: %i', async (status, text, error) => {
+    const odd = await startOdd((_request, response) => response.writeHead(status).end(text))
+    expect(await errorOf(clientOf([odd.url]).watch('/a', { from: 3 }).next())).toMatchObject(error)
+    expect(await errorOf(clientOf([odd.url]).watch('/a').next())).toMatchObject({ status })
+  })
+
+  test('asks for nothing while nobody reads, and loses nothing by it', async () => {
+    const { client, http } = await startRig()
+    const { index } = await client.set('/a', '0')
+    const watch = client.watch('/a', { from: index + 1 })
+    const first = watch.next()
+    await client.set('/a', '1')
+    await first
+    const before = http.member.store.watchers.count
+    for (let n = 2; n <= 50; n += 1) await client.set('/a', `${n}`)
+    expect(http.member.store.watchers.count).toBe(before)
+    const values: (string | undefined)[] = []
+    for await (const each of watch) {
+      values.push(each.kind === 'event' ? each.event.node.value : 'resync')
+      if (values.length === 49) break
+    }
+    expect(values).toEqual(Array.from({ length: 49 }, (_, n) => `${n + 2}`))
+  })
+
+  test('tells how far it is behind', async () => {
+    const { client, url } = await startRig()
+    const { index } = await client.set('/a', '1')
+    for (let n = 0; n < 4; n += 1) await client.set('/other', '1')
+    const seen: WatchLagSeen[] = []
+    const watching = clientOf([url], { hooks: { watchLag: (lag) => seen.push(lag) } })
+    await take(watching.watch('/a', { from: index }), 1)
+    expect(seen).toEqual([{ path: '/a', index, behind: 4 }])
+  })
+})
+
+describe('events that are not its own', () => {
+  const cases: readonly (readonly [string, string, WatchOptions, boolean])[] = [
+    ['/d', '/d', {}, true],
+    ['/d', '/', {}, true],
+    ['/d/e', '/d', {}, true],
+    ['/d/', '/d', {}, true],
+    ['//d/./x/..', '/d', {}, true],
+    ['/d', '/d/k', { recursive: true }, true],
+    ['/', '/d/k', { recursive: true }, true],
+    ['/d', '/d/_h', { recursive: true }, false],
+    ['/d/_h', '/d/_h/k', { recursive: true }, true],
+    ['/_h', '/_h/_g', { recursive: true }, false],
+    // etcd 2.x takes the removal of /d for one of /dd.
+    ['/dd', '/d', { recursive: true }, false],
+    ['/d', '/dd', { recursive: true }, false],
+    ['/d', '/d/k', {}, false],
+  ]
+  test.each(cases)('on %s, one of %s with %j: %s', async (path, key, options, isOwn) => {
+    const odd = await startOdd((request, response) => {
+      const isFirst = waitIndexOf(request.url) === '5'
+      answer(response, 5, isFirst ? eventText('delete', key, '', 5) : eventText('set', path, '', 6))
+    })
+    const seen = await take(clientOf([odd.url]).watch(path, { ...options, from: 5 }), 1)
+    expect(seen[0]?.startsWith('delete')).toBe(isOwn)
+  })
+})
+
+function waitOnly(line: string): string | undefined {
+  return waitIndexOf(line.slice(line.indexOf(' ') + 1))
+}
