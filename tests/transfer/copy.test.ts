@@ -139,16 +139,21 @@ test('what was only on its way when both sides were read is equal when it is loo
   await rig.client.set('/a', 'later')
   await rig.client.delete('/b')
   let looks = 0
+  const counts = newCounts()
+  const left = new Set<number>()
   const peek = {
     source: async (path: string): Promise<TreeNode | undefined> => {
       looks += 1
+      left.add(counts.left)
       return path === '/a' ? { path, dir: false, value: looks > 2 ? 'later' : '1', ttlSeconds: undefined } : undefined
     },
     target: (path: string) => rig.target.peek(path),
   }
   const { targetTree, over } = rig
-  const options = { source: then, targetTree, table, mirror: false, peek, counts: newCounts(), signal: over.signal }
+  const options = { source: then, targetTree, table, mirror: false, peek, counts, signal: over.signal }
   expect(await verifyTrees(options)).toMatchObject({ equal: true, settled: 2, differenceCount: 0, differences: [] })
+  // How many are left is shown meanwhile.
+  expect([...left, counts.left]).toEqual([2, 1, 0])
 })
 
 test('a directory that went and came again by itself, with a key in it, is still our own', async () => {

@@ -1,8 +1,13 @@
 /** Copies live as long as the originals, and a look that was overtaken by a change does no harm. */
 import { expect, onTestFinished, test } from 'vitest'
-import type { TreeNode } from '../../src/transfer/tree.ts'
+import type { EventJson } from '../../src/client/node.ts'
+import { applyEvents } from '../../src/transfer/apply.ts'
+import { NodeTable } from '../../src/transfer/node-table.ts'
+import { newCounts } from '../../src/transfer/progress.ts'
+import { PathMap, type TreeNode } from '../../src/transfer/tree.ts'
 import { TtlKeeper } from '../../src/transfer/ttl-keeper.ts'
 import { eventually } from '../support/eventually.ts'
+import { startTransferRig } from '../support/transfer-rig.ts'
 
 interface Held {
   readonly path: string
@@ -154,6 +159,48 @@ test('looks that come too late are told', async () => {
   await eventually('the one that waited', () => looks.length === 33)
   expect(lates.length).toBeGreaterThan(before)
   expect(lates.at(-1)).toBe(lates.length)
+})
+
+test.each([
+  ['by itself', { action: 'delete', node: { key: '/d/k' } }, ['/d/']],
+  ['with its directory, when the copy had fallen due,', { action: 'delete', node: { key: '/d', dir: true } }, []],
+  ['for a permanent value', { action: 'set', node: { key: '/d/k', value: 'kept' } }, ['/d/', '/d/k=kept']],
+] as const)('a key that goes %s while its copy is refreshed stays gone', async (_how, event, left) => {
+  const { target, show } = await startTransferRig()
+  const keeper = new TtlKeeper()
+  const table = new NodeTable()
+  const paths = new PathMap('/', '/')
+  const common = { target, paths, table, mirror: false, concurrency: 2, counts: newCounts(), ttls: keeper }
+  const apply = (...events: EventJson[]): Promise<void> =>
+    applyEvents(
+      events.map((each, index) => ({ event: each, index, arrivedMs: performance.now() })),
+      common,
+    )
+  await apply({ action: 'set', node: { key: '/d/k', value: 'x', ttl: 1, expiration: '2030-01-01T00:00:00Z' } })
+  const held: (() => void)[] = []
+  const over = new AbortController()
+  const running = keeper.run(
+    {
+      lookUp: async (path) => alive(path),
+      refresh: async (node, ttlSeconds) => {
+        await new Promise<void>((go) => held.push(go))
+        if (!(await target.refresh(node, ttlSeconds))) await target.putAgain(node)
+      },
+      late: () => undefined,
+    },
+    over.signal,
+  )
+  onTestFinished(() => over.abort())
+  await eventually('the refresh', () => held.length === 1)
+  if (left.length === 0) await target.client.delete('/d/k')
+  const applied = apply(event)
+  // All that does not wait has happened by the time another request was answered.
+  for (let n = 0; n < 10; n++) await target.client.position()
+  held[0]?.()
+  await applied
+  over.abort()
+  await running
+  expect(await show()).toEqual(left)
 })
 
 test('a failure ends it', async () => {
