@@ -14,6 +14,8 @@ export interface LoadSpec {
   readonly valueBytes: number
   /** Appended to each path; empty or beginning with `?`. */
   readonly query: string
+  /** The header of that name; missing: none is sent. */
+  readonly authorization?: string
   /** Ends after so many operations and not by the time. Only our worker can do this. */
   readonly operationsMax?: number
 }

@@ -14,7 +14,11 @@ const KEYS_PER_DIRECTORY = 1000
 
 const spec = JSON.parse(process.argv[2] ?? '') as LoadSpec
 const body = spec.method === 'PUT' ? formOf(fillerOf(spec.valueBytes)) : null
-const headers = spec.method === 'PUT' ? FORM_HEADERS : {}
+const { authorization } = spec
+const headers = {
+  ...(spec.method === 'PUT' ? FORM_HEADERS : {}),
+  ...(authorization === undefined ? {} : { authorization }),
+}
 const latenciesMs: number[] = []
 let started = 0
 let errors = 0

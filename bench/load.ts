@@ -38,7 +38,7 @@ export async function runLoad(workspace: Workspace, spec: LoadSpec): Promise<Loa
 function wrkArguments(spec: LoadSpec): readonly string[] {
   const seconds = Math.max(WRK_SECONDS_MIN, Math.round(spec.seconds))
   const script = join(import.meta.dirname, 'wrk', 'keys.lua')
-  const own = [spec.method, spec.keys, spec.valueBytes, spec.query].map(String)
+  const own = [spec.method, spec.keys, spec.valueBytes, spec.query, spec.authorization ?? ''].map(String)
   return ['-t1', `-c${spec.connections}`, `-d${seconds}s`, '--timeout', '10s', '-s', script, spec.url, '--', ...own]
 }
 

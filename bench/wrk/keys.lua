@@ -1,11 +1,12 @@
 -- Requests for wrk: one method over a round of keys, all built before the start. Prints one line of JSON at the end.
--- Arguments: method, number of keys, bytes of the value, query string (may be missing).
+-- Arguments: method, number of keys, bytes of the value, query string, Authorization header (both may be empty or missing).
 
 local requests, count, at = {}, 0, 0
 
 function init(args)
   local method, keys, bytes, query = args[1], tonumber(args[2]), tonumber(args[3]), args[4] or ''
   local body
+  if (args[5] or '') ~= '' then wrk.headers['Authorization'] = args[5] end
   if method == 'PUT' then
     body = 'value=' .. string.rep('v', bytes)
     wrk.headers['Content-Type'] = 'application/x-www-form-urlencoded'
