@@ -1,0 +1,185 @@
+/**
+ * All templates of a directory.
+ *
+ * Owns: once, every so often, or at each change; reading the directory again. Leaves to others: one template (work), the store
+ * (follower), signals and words (the command).
+ */
+import { setTimeout as wait } from 'node:timers/promises'
+import { reasonOf } from './errors.ts'
+import { type Feed, type FeedSource, readOnce, type Snapshot } from './feed.ts'
+import { Follower } from './follower.ts'
+import type { TemplateResource } from './resource.ts'
+import { type RenderLog, Work, type WorkSettings } from './work.ts'
+
+export interface AgentOptions {
+  readonly source: FeedSource
+  /** Reads the directory. @throws RenderError */
+  readonly load: () => readonly TemplateResource[]
+  readonly settings: WorkSettings
+  readonly log: RenderLog
+}
+
+export class Agent {
+  readonly #options: AgentOptions
+  readonly #follower: Follower
+  readonly #fetched = new WeakMap<Work, FetchedKeys>()
+  #works: readonly Work[] = []
+  #unlisten: (() => void)[] = []
+  /** Reading the directory again, one after the other. */
+  #rereading: Promise<void> = Promise.resolve()
+  #allGood: () => void = () => undefined
+  /** Resolves when every file has been as it should be at least once. */
+  readonly ready: Promise<void> = new Promise((resolve) => {
+    this.#allGood = resolve
+  })
+
+  constructor(options: AgentOptions) {
+    this.#options = options
+    this.#follower = new Follower(options.source)
+  }
+
+  get works(): readonly Work[] {
+    return this.#works
+  }
+
+  /** Index up to which the store is known for a template; undefined: not at all. */
+  seenIndex({ keys }: TemplateResource): number | undefined {
+    const indexes = keys.map((key) => this.#follower.peek(key)?.index)
+    return indexes.includes(undefined) ? undefined : Math.max(...indexes.map((index) => index ?? 0))
+  }
+
+  /** Looks at everything once. True: all files are as they should be. @throws RenderError from the directory. */
+  async once(signal: AbortSignal): Promise<boolean> {
+    this.#works = this.#options.load().map((resource) => this.#fetching(resource, signal))
+    return this.#round()
+  }
+
+  /** Looks at everything every so often until the signal aborts. @throws RenderError from the directory, at first. */
+  async every(intervalMs: number, signal: AbortSignal): Promise<void> {
+    this.#works = this.#options.load().map((resource) => this.#fetching(resource, signal))
+    while (!signal.aborted) {
+      await this.#round()
+      await this.#rereading
+      await wait(intervalMs, undefined, { signal }).catch(() => undefined)
+    }
+    await this.#stop()
+  }
+
+  /** Follows the store until the signal aborts. @throws RenderError from the directory, at first. */
+  async follow(signal: AbortSignal): Promise<void> {
+    await this.#followAll(this.#options.load())
+    if (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))
+    await this.#rereading
+    await this.#stop()
+    await this.#follower.close()
+  }
+
+  /** Reads the directory again. When it is broken, what runs goes on, and it is said. @param signal As given to the loop. */
+  reread(mode: 'every' | 'follow', signal: AbortSignal): Promise<void> {
+    this.#rereading = this.#rereading.then(async () => {
+      if (signal.aborted) return
+      let resources: readonly TemplateResource[]
+      try {
+        resources = this.#options.load()
+      } catch (error) {
+        this.#options.log.error({}, `the directory stays as it was read before: ${reasonOf(error)}`)
+        return
+      }
+      const before = this.#works
+      await this.#stop()
+      if (mode === 'follow') await this.#followAll(resources)
+      else this.#works = resources.map((resource) => this.#fetching(resource, signal))
+      for (const work of this.#works) {
+        const old = before.find(({ resource }) => resource.dest === work.resource.dest)
+        if (old !== undefined) Object.assign(work.state, old.state)
+      }
+      this.#options.log.info({ templates: resources.length }, 'the directory was read again')
+    })
+    return this.#rereading
+  }
+
+  async #followAll(resources: readonly TemplateResource[]): Promise<void> {
+    await this.#follower.keep(new Set(resources.flatMap(({ keys }) => keys)))
+    this.#works = resources.map((resource) => {
+      const feeds = resource.keys.map((key) => this.#follower.feed(key))
+      const work = this.#watched(new Work(resource, { snapshots: () => allOf(feeds) }, this.#options.settings))
+      this.#unlisten.push(...feeds.map((feed) => feed.listen(() => work.change())))
+      work.change()
+      return work
+    })
+    if (resources.length === 0) this.#looked()
+  }
+
+  /** A template whose keys are asked for at each attempt. */
+  #fetching(resource: TemplateResource, signal: AbortSignal): Work {
+    const fetched = new FetchedKeys(this.#options.source, resource.keys, signal)
+    const work = this.#watched(new Work(resource, fetched, this.#options.settings))
+    this.#fetched.set(work, fetched)
+    return work
+  }
+
+  async #round(): Promise<boolean> {
+    let good = true
+    for (const work of this.#works) {
+      await this.#fetched.get(work)?.fetch()
+      good = (await work.attempt()) && good
+    }
+    if (this.#works.length === 0) this.#looked()
+    return good
+  }
+
+  #watched(work: Work): Work {
+    work.onAttempt(() => this.#looked())
+    return work
+  }
+
+  #looked(): void {
+    if (this.#works.every(({ state }) => state.lastSuccessMs !== undefined)) this.#allGood()
+  }
+
+  async #stop(): Promise<void> {
+    for (const unlisten of this.#unlisten) unlisten()
+    this.#unlisten = []
+    await Promise.all(this.#works.map((work) => work.stop()))
+  }
+}
+
+function allOf(feeds: readonly Feed[]): readonly Snapshot[] | undefined {
+  const snapshots: Snapshot[] = []
+  for (const feed of feeds) {
+    const snapshot = feed.snapshot()
+    if (snapshot === undefined) return undefined
+    snapshots.push(snapshot)
+  }
+  return snapshots
+}
+
+/** Keys that were read just now. */
+class FetchedKeys {
+  readonly #source: FeedSource
+  readonly #keys: readonly string[]
+  readonly #signal: AbortSignal
+  #found: readonly Snapshot[] | undefined
+  #problem: unknown
+
+  constructor(source: FeedSource, keys: readonly string[], signal: AbortSignal) {
+    this.#source = source
+    this.#keys = keys
+    this.#signal = signal
+  }
+
+  /** Never rejects: what went wrong is told by `snapshots`. */
+  async fetch(): Promise<void> {
+    this.#problem = undefined
+    try {
+      this.#found = await Promise.all(this.#keys.map((key) => readOnce(this.#source, key, this.#signal)))
+    } catch (error) {
+      this.#problem = error
+    }
+  }
+
+  snapshots(): readonly Snapshot[] | undefined {
+    if (this.#problem !== undefined) throw this.#problem
+    return this.#found
+  }
+}

@@ -1,0 +1,87 @@
+/**
+ * Subtrees of the store as they are now, shared by all who look at them.
+ *
+ * Owns: following or reading one path, what it held last. Leaves to others: resuming and reading again (the client), what to
+ * do about changes.
+ */
+import { ApiError } from '../client/errors.ts'
+import type { View } from '../client/follow.ts'
+import type { NodeJson } from '../client/node.ts'
+
+/** What a feed needs of the client. */
+export interface FeedSource {
+  follow(path: string, options: { readonly signal?: AbortSignal }): AsyncIterable<View>
+  get(
+    path: string,
+    options: { readonly recursive: boolean; readonly quorum: boolean; readonly signal?: AbortSignal },
+  ): Promise<{ readonly node: NodeJson; readonly index: number }>
+}
+
+/** Keys with their values at one index. */
+export interface Snapshot {
+  readonly index: number
+  /** Nothing is there, not even a directory. */
+  readonly missing: boolean
+  readonly values: ReadonlyMap<string, string>
+}
+
+/** Reads a path once. @throws ClientError */
+export async function readOnce(source: FeedSource, path: string, signal: AbortSignal): Promise<Snapshot> {
+  try {
+    const { node, index } = await source.get(path, { recursive: true, quorum: true, signal })
+    const values = new Map<string, string>()
+    collect(node, values)
+    return { index, missing: false, values }
+  } catch (error) {
+    if (error instanceof ApiError && error.code === 100) return { index: error.index, missing: true, values: new Map() }
+    throw error
+  }
+}
+
+function collect(node: NodeJson, values: Map<string, string>): void {
+  if (node.nodes !== undefined) for (const each of node.nodes) collect(each, values)
+  if (node.dir !== true && node.key !== undefined) values.set(node.key, node.value ?? '')
+}
+
+/** One path that is followed. */
+export class Feed {
+  readonly path: string
+  readonly #listeners = new Set<() => void>()
+  #view: View | undefined
+  #problem: unknown
+
+  constructor(path: string) {
+    this.path = path
+  }
+
+  /** Index of what is known; undefined before the first answer. */
+  get index(): number | undefined {
+    return this.#view?.index
+  }
+
+  /** What is there now; undefined before the first answer. @throws what ended the following, when something did. */
+  snapshot(): Snapshot | undefined {
+    if (this.#problem !== undefined) throw this.#problem
+    if (this.#view === undefined) return undefined
+    const values = new Map<string, string>()
+    for (const { path, dir, value } of this.#view.nodes.values()) if (!dir) values.set(path, value)
+    return { index: this.#view.index, missing: this.#view.nodes.size === 0 && this.path !== '/', values }
+  }
+
+  /** Calls back at each change, also the first. Returns what ends that. */
+  listen(listener: () => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  take(view: View): void {
+    this.#view = view
+    this.#problem = undefined
+    for (const listener of this.#listeners) listener()
+  }
+
+  fail(problem: unknown): void {
+    this.#problem = problem
+    for (const listener of this.#listeners) listener()
+  }
+}

@@ -1,0 +1,71 @@
+/**
+ * Follows paths, each once however many templates want it.
+ *
+ * Owns: the feeds and their loops. A path that cannot be followed (nobody may read it) is tried again, ever more seldom.
+ */
+import { setTimeout as wait } from 'node:timers/promises'
+import { Feed, type FeedSource } from './feed.ts'
+
+const PAUSE_MS_MIN = 1_000
+const PAUSE_MS_MAX = 60_000
+
+interface Running {
+  readonly feed: Feed
+  readonly over: AbortController
+  readonly done: Promise<void>
+}
+
+export class Follower {
+  readonly #source: FeedSource
+  readonly #running = new Map<string, Running>()
+
+  constructor(source: FeedSource) {
+    this.#source = source
+  }
+
+  /** The feed of a path; it begins to be followed when it is not yet. */
+  feed(path: string): Feed {
+    const known = this.#running.get(path)
+    if (known !== undefined) return known.feed
+    const feed = new Feed(path)
+    const over = new AbortController()
+    this.#running.set(path, { feed, over, done: this.#follow(feed, over.signal) })
+    return feed
+  }
+
+  /** The feed of a path that is followed. */
+  peek(path: string): Feed | undefined {
+    return this.#running.get(path)?.feed
+  }
+
+  /** Ends all feeds but those of these paths. */
+  async keep(paths: ReadonlySet<string>): Promise<void> {
+    const ended = [...this.#running].filter(([path]) => !paths.has(path))
+    for (const [path, { over }] of ended) {
+      this.#running.delete(path)
+      over.abort()
+    }
+    await Promise.all(ended.map(([, { done }]) => done))
+  }
+
+  close(): Promise<void> {
+    return this.keep(new Set())
+  }
+
+  async #follow(feed: Feed, signal: AbortSignal): Promise<void> {
+    let pauseMs = PAUSE_MS_MIN
+    while (!signal.aborted) {
+      try {
+        for await (const view of this.#source.follow(feed.path, { signal })) {
+          feed.take(view)
+          pauseMs = PAUSE_MS_MIN
+        }
+      } catch (error) {
+        if (!signal.aborted) feed.fail(error)
+      }
+      if (signal.aborted) return
+      await wait(pauseMs * (0.5 + Math.random() / 2), undefined, { signal }).catch(() => undefined)
+      pauseMs = Math.min(pauseMs * 2, PAUSE_MS_MAX)
+    }
+  }
+}

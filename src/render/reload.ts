@@ -1,0 +1,63 @@
+/**
+ * Telling those who read a file that there is a new one.
+ *
+ * Owns: whom a rule means, and the sentence when somebody could not be told. Leaves to others: when.
+ */
+import { readFile } from 'node:fs/promises'
+import { engineSocket, signalContainer } from './container.ts'
+import { RenderError, reasonOf } from './errors.ts'
+import type { ReloadRule } from './resource.ts'
+import { runCommand } from './shell.ts'
+
+const SIGNAL_DEFAULT: NodeJS.Signals = 'SIGHUP'
+
+/** What a reload may touch beside the rule. */
+export interface ReloadPorts {
+  /** Tells the child of `muster render … -- COMMAND`; undefined: there is none. */
+  readonly tellChild: ((signal: NodeJS.Signals | undefined) => Promise<void>) | undefined
+  readonly dockerHost: string | undefined
+}
+
+/** Carries out a rule. @throws RenderError when one of those whom it names could not be told. */
+export async function reload(
+  rule: ReloadRule,
+  commandMs: number,
+  ports: ReloadPorts,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  let output: string | undefined
+  if (rule.command !== undefined) {
+    const result = await runCommand(rule.command, commandMs, signal)
+    if (!result.ok) throw failed(`reload_cmd ${result.how}${result.output === '' ? '' : `: ${result.output}`}`)
+    output = result.output
+  }
+  const number = rule.signal ?? SIGNAL_DEFAULT
+  if (rule.pidFile !== undefined) await signalPid(rule.pidFile, number)
+  if (rule.container !== undefined) {
+    try {
+      await signalContainer(engineSocket(ports.dockerHost), rule.container, number)
+    } catch (error) {
+      throw failed(`cannot signal the container ${rule.container}: ${reasonOf(error)}`, error)
+    }
+  }
+  const names = rule.pidFile !== undefined || rule.container !== undefined
+  if (ports.tellChild !== undefined && !names && (rule.command === undefined || rule.signal !== undefined)) {
+    await ports.tellChild(rule.signal)
+  }
+  return output
+}
+
+async function signalPid(file: string, signal: NodeJS.Signals): Promise<void> {
+  try {
+    const text = (await readFile(file, 'utf8')).trim()
+    // 0 and negative numbers mean whole groups.
+    if (!/^[1-9]\d*$/.test(text)) throw new Error('it holds no process id')
+    process.kill(Number(text), signal)
+  } catch (error) {
+    throw failed(`cannot signal the process in ${file}: ${reasonOf(error)}`, error)
+  }
+}
+
+function failed(message: string, cause?: unknown): RenderError {
+  return new RenderError('MUSTER_RENDER_RELOAD', message, cause)
+}
