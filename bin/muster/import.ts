@@ -58,6 +58,9 @@ copy Ctrl-C ends it at once. It may be run again at any time: it writes only wha
 What only the target has stays, unless this run wrote it and the source removed it. With --delete the target
 becomes a mirror: whatever the source does not have is removed from it.
 
+A muster that receives takes its index to that of the source, so that names of POST stay in order, and begins
+its history anew: watchers with an old index get error 401. Nothing at --prefix is an error.
+
 Hidden keys (names that begin with "_"): muster lists them. etcd lists them to nobody. From etcd come those
 below /_etcd and /_coreos.com, those named with --hidden, and those whose last changes its history still
 holds. Others cannot be found.
