@@ -108,7 +108,10 @@ export function onAppendReply(state: RaftState, reply: AppendReply): void {
   if (reply.rejected) {
     if (follower.hasLost(reply.matchIndex)) {
       // A voter's word was counted: what is gone cannot be taken back, and the probe is repeated after a heartbeat.
-      if (isVoter(state.membership, follower.id)) return
+      if (isVoter(state.membership, follower.id)) {
+        state.lostVoter = follower.id
+        return
+      }
       follower.forget()
     }
     follower.backOff(reply.matchIndex, log.agreeAt(reply.hintIndex, reply.hintTerm))

@@ -1,5 +1,5 @@
 /**
- * The core's surface; the rules on terms that all messages share; handing on by role.
+ * The core's surface; handing on by role.
  *
  * Owns: what callers see, and the taking of a batch. Leaves to others: every decision that depends on a role. Synchronous
  * and deterministic: see DESIGN.md.
@@ -15,7 +15,6 @@ import {
   onTimeoutNow,
   onVote,
   onVoteReply,
-  replyToVote,
   retryTimeoutNow,
 } from './election.ts'
 import {
@@ -25,7 +24,6 @@ import {
   onAppend,
   onHeartbeat,
   onInstallSnapshot,
-  replyToAppend,
   sendForwards,
   tickFollower,
 } from './follower.ts'
@@ -49,18 +47,9 @@ import {
 import type { Message } from './message.ts'
 import { addRead, askLeader, onReadIndex, onReadIndexReply, tickReads } from './reads.ts'
 import type { Ready } from './ready.ts'
-import { becomeFollower } from './roles.ts'
 import type { RaftState, RaftStatus, Restored } from './state.ts'
-import {
-  changedHardState,
-  changedRoleView,
-  checkInvariants,
-  createState,
-  holdsLease,
-  metaAt,
-  stampNow,
-  statusOf,
-} from './state.ts'
+import { changedHardState, changedRoleView, checkInvariants, createState, metaAt, stampNow, statusOf } from './state.ts'
+import { admitEarlierTerm, admitLaterTerm } from './terms.ts'
 import type { Entry, Index, MemberId, Membership, MembershipChange, Proposal, SnapshotMeta, Term } from './types.ts'
 
 export type { ProposeAnswer } from './leader.ts'
@@ -104,6 +93,11 @@ export class Raft {
     return heldIndex(this.#state)
   }
 
+  /** Leader: a voter whose disk has lost what it had acknowledged; undefined where none is known. */
+  get lostVoter(): MemberId | undefined {
+    return this.#state.lostVoter
+  }
+
   /** Whether a follower still has to hear of the commit index. It will at the next tick, or when `tellCommit` is called before. */
   get owesCommit(): boolean {
     return this.#state.owesCommit
@@ -137,8 +131,8 @@ export class Raft {
   step(message: Message): void {
     const state = this.#state
     if (message.to !== state.id || message.from === state.id) return
-    if (message.term > state.term && !this.#admitLaterTerm(message)) return
-    if (message.term < state.term && !this.#admitEarlierTerm(message)) return
+    if (message.term > state.term && !admitLaterTerm(state, message)) return
+    if (message.term < state.term && !admitEarlierTerm(state, message)) return
     this.#handOn(message)
     checkInvariants(state)
   }
@@ -292,59 +286,6 @@ export class Raft {
   /** A copy of the state, for statistics, tests and scripts. */
   status(): RaftStatus {
     return statusOf(this.#state)
-  }
-
-  /**
-   * A later term makes any member a follower (Raft paper, 5.1), with two exceptions: a pre-vote is a question about a term
-   * that may never be, and a vote is ignored while the leader is known to be alive (thesis, 4.2.3). Returns whether the
-   * message is handed on.
-   */
-  #admitLaterTerm(message: Message): boolean {
-    const state = this.#state
-    switch (message.kind) {
-      case 'preVote':
-        return true
-      case 'preVoteReply':
-        if (!message.granted) becomeFollower(state, message.term, undefined)
-        return true
-      case 'vote':
-        if (!message.transfer && holdsLease(state)) return false
-        becomeFollower(state, message.term, undefined)
-        return true
-      case 'append':
-      case 'heartbeat':
-      case 'installSnapshot':
-        becomeFollower(state, message.term, message.from)
-        return true
-      default:
-        becomeFollower(state, message.term, undefined)
-        return true
-    }
-  }
-
-  /**
-   * Who is behind is told the present term, if it asked for something; its answers count for nothing. Questions of clients
-   * are good in any term, proposals only in their own. Returns whether the message is handed on.
-   */
-  #admitEarlierTerm(message: Message): boolean {
-    const state = this.#state
-    switch (message.kind) {
-      case 'append':
-      case 'heartbeat':
-      case 'installSnapshot':
-        replyToAppend(state, message.from, true, 0, 0, 0)
-        return false
-      case 'vote':
-        replyToVote(state, message.from, false)
-        return false
-      case 'preVote':
-      case 'readIndex':
-        return true
-      default:
-        // Also proposals: their origin relies on it that what it proposed in a term stands in the log before the first
-        // entry of a later term, or never will; so it may propose again what it then misses (replica/waiters.ts).
-        return false
-    }
   }
 
   #handOn(message: Message): void {

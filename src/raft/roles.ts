@@ -140,6 +140,7 @@ function leaveRole(state: RaftState): void {
   state.transferTarget = undefined
   state.transferElapsed = 0
   state.membershipIndex = 0
+  state.lostVoter = undefined
   state.owesCommit = false
   state.uncommittedBytes = 0
   state.acknowledgedIndex = 0

@@ -102,6 +102,8 @@ export interface RaftState {
   transferElapsed: number
   /** Leader: no membership change is accepted before this is applied. */
   membershipIndex: Index
+  /** Leader: a voter that refused what it had acknowledged to this leader. */
+  lostVoter: MemberId | undefined
   /** Leader: some follower was not told of the commit index in this turn, and should be soon. */
   owesCommit: boolean
   /** Leader: bytes of entries beyond the commit index. */
@@ -203,6 +205,7 @@ export function createState(config: RaftConfig, restored: Restored): RaftState {
     transferTarget: undefined,
     transferElapsed: 0,
     membershipIndex: 0,
+    lostVoter: undefined,
     owesCommit: false,
     uncommittedBytes: 0,
     acknowledgedIndex: 0,

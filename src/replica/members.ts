@@ -31,6 +31,8 @@ export class Members {
   #toldVersion: number
   #toldMembership: Membership
   #isRemoved = false
+  /** Voters whose loss was told. */
+  readonly #lost = new Set<MemberId>()
 
   constructor(parts: MembersParts) {
     this.#parts = parts
@@ -82,6 +84,18 @@ export class Members {
     for (const { id } of store.members.list())
       assert(this.isServed(memberId(id)), 'every member of the list gets the log')
     return undefined
+  }
+
+  /** Once a tick: tells, once, of a voter whose disk lost what it had acknowledged. */
+  noteLost(id: MemberId | undefined): void {
+    if (id === undefined || this.#lost.has(id)) return
+    this.#lost.add(id)
+    const says =
+      'a member came back without the log that it had acknowledged: its disk lost data, and its vote may not be trusted'
+    this.#parts.log.error(
+      { member: id },
+      `${says}. It is sent nothing more: remove it from the cluster and add it again`,
+    )
   }
 
   /** A snapshot was installed in the store: its membership counts. */

@@ -83,9 +83,7 @@ export class Replica implements PeerEvents {
     })
     const waiters = new Waiters(settings.requestsMax, settings.requestBytesMax)
     const keeper = new LogKeeper(settings.log)
-    for (const entry of restored.entries) {
-      if (entry.index <= store.appliedIndex) keeper.applied(entry)
-    }
+    for (const entry of restored.entries) if (entry.index <= store.appliedIndex) keeper.applied(entry)
     this.#waiters = waiters
     const changes = this.#changes
     this.#requests = new Requests({ ...parts, id, waiters, changes, waitMsMax: settings.requestMsMax })
@@ -322,6 +320,7 @@ export class Replica implements PeerEvents {
     for (let tick = 0; tick < ticks; tick++) this.#raft.tick()
     this.#waiters.expire(this.#polledMs, (waiter) => this.#leader.explain(waiter.startedMs))
     this.#changes.expire(this.#polledMs)
+    this.members.noteLost(this.#raft.lostVoter)
     if (this.members.membership.learners.length > 0) {
       this.#stewardship.tend(this.#raft, this.#store.members, this.#polledMs, this.#requests.changeProposer.number)
     }

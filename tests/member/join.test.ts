@@ -67,10 +67,19 @@ test('one that hangs holds nobody up for long where another has answered', async
 })
 
 test('one that answers a little later may still say that the member has served', async () => {
-  const knowing = (urls: readonly string[]) => [...others(urls), newcomer(['http://new:1'])]
-  const slow = (urls: readonly string[]) =>
-    new Promise<readonly Listed[]>((done) => setTimeout(() => done(knowing(urls)), 200))
-  const config = await startMembers((urls) => [...others(urls), newcomer()], slow)
+  let answered = (): void => {}
+  const afterFirst = new Promise<void>((done) => {
+    answered = done
+  })
+  const first = (urls: readonly string[]) => {
+    setImmediate(() => setImmediate(answered))
+    return [...others(urls), newcomer()]
+  }
+  const second = async (urls: readonly string[]) => {
+    await afterFirst
+    return [...others(urls), newcomer(['http://new:1'])]
+  }
+  const config = await startMembers(first, second)
   await expect(joinState(config, {}, undefined)).rejects.toMatchObject({ code: 'MUSTER_ALREADY_BOOTSTRAPPED' })
 })
 

@@ -268,6 +268,7 @@ describe('a follower that lost what it had acknowledged', () => {
     expect(messagesOf(turn(raft), 'append')).toMatchObject([{ to: '4', prevIndex: 0 }])
     raft.step(appendReply('4', 1))
     expect(raft.status().progress.at(-1)).toMatchObject({ state: 'replicate', matchIndex: 1 })
+    expect(raft.lostVoter).toBeUndefined()
   })
 
   test('is asked again after a heartbeat, and not at once, where it votes', () => {
@@ -276,6 +277,7 @@ describe('a follower that lost what it had acknowledged', () => {
     expect(messagesOf(turn(raft), 'append')).toHaveLength(1)
     raft.step(appendReply('2', 1, lost))
     expect(raft.status().progress[0]).toMatchObject({ matchIndex: 1, paused: true })
+    expect(raft.lostVoter).toBe(two)
     expect(raft.ready()).toBeUndefined()
     ticks(raft, CONFIG.heartbeatTicks)
     turn(raft)

@@ -102,3 +102,14 @@ test('a replica that stops takes no more changes, and answers those that wait', 
     { ok: false, condition: 'MUSTER_STOPPED' },
   ])
 })
+
+test("the loss of a voter's disk is told once, in one line", () => {
+  const lines: string[] = []
+  const nothing = (): void => {}
+  const log = { debug: nothing, info: nothing, warn: nothing, error: (_: object, line: string) => lines.push(line) }
+  const { replica } = makeReplica(['a'], { log })
+  for (const lost of [undefined, NEW, NEW]) replica.members.noteLost(lost)
+  expect(lines).toEqual([
+    expect.stringMatching(/came back without the log.*remove it from the cluster and add it again$/),
+  ])
+})

@@ -273,6 +273,7 @@ export const RAFT_ORDER: readonly (readonly string[])[] = [
   ['replication.ts'],
   ['roles.ts', 'reads.ts'],
   ['election.ts', 'follower.ts', 'leader.ts'],
+  ['terms.ts'],
   ['raft.ts', 'describe.ts'],
 ]
 
