@@ -85,3 +85,47 @@ describe.each(PROGRAMS)('$name', (program) => {
     },
   )
 })
+
+test('three members tell users by certificates, whoever of them was told of the users', async () => {
+  const folder = await scratchDir()
+  const authority = new TestAuthority('authority')
+  const side = await authority.writeSide(folder)
+  const names = ['a', 'b', 'c'] as const
+  const urls = await Promise.all(names.map(async () => `https://127.0.0.1:${await freePort()}`))
+  const peers = await Promise.all(names.map(async () => `https://127.0.0.1:${await freePort()}`))
+  const initialCluster = names.map((name, at) => `${name}=${peers[at]}`).join(',')
+  const files = (prefix: string): readonly string[] => [
+    ...[`--${prefix}cert-file`, side.certFile, `--${prefix}key-file`, side.keyFile],
+    ...[`--${prefix}trusted-ca-file`, side.trustedCaFile, `--${prefix}client-cert-auth`],
+  ]
+  const members = names.map((name, at) => {
+    const [url = '', peer = ''] = [urls[at], peers[at]]
+    return startChild(NODE, [
+      ...[MUSTERD, '--name', name, '--data-dir', join(folder, name), '--initial-cluster', initialCluster],
+      ...['--listen-client-urls', url, '--advertise-client-urls', url, ...files('')],
+      ...['--listen-peer-urls', peer, '--initial-advertise-peer-urls', peer, ...files('peer-')],
+    ])
+  })
+  onTestFailed(() => console.error(members.map(({ stdout, stderr }) => stdout + stderr).join('\n')))
+  for (const member of members) await member.untilOutput(/^musterd is ready: /m)
+  const shown = new Map<string, readonly string[]>()
+  for (const cn of ['root', 'al', 'stranger']) {
+    const own = await authority.writeSide(await scratchDir(), { cn })
+    shown.set(cn, ['--cacert', side.trustedCaFile, '--cert', own.certFile, '--key', own.keyFile])
+  }
+  const ask = (at: number, cn: string, path: string, ...words: readonly string[]): Promise<string> =>
+    curl(...(shown.get(cn) ?? []), '-w', ' %{http_code}', ...words, `${urls[at]}${path}`)
+  await ask(0, 'stranger', '/v2/auth/users/root', '-XPUT', '-d', '{"user":"root","password":"r"}')
+  await ask(1, 'stranger', '/v2/auth/users/al', '-XPUT', '-d', '{"user":"al","password":"a","roles":["al"]}')
+  const kv = '{"kv":{"read":["/al"],"write":["/al"]}}'
+  await ask(2, 'stranger', '/v2/auth/roles/al', '-XPUT', '-d', `{"role":"al","permissions":${kv}}`)
+  await ask(0, 'stranger', '/v2/auth/roles/guest', '-XPUT', '-d', '{"role":"guest"}')
+  expect(await ask(1, 'stranger', '/v2/auth/enable', '-XPUT')).toBe(' 200')
+  for (const at of [0, 1, 2]) {
+    await eventually('the member to know', async () => (await ask(at, 'stranger', '/v2/keys/al')).endsWith(' 401'))
+    expect(await ask(at, 'al', '/v2/keys/al', '-XPUT', '-d', `value=${at}`)).toMatch(/ 20[01]$/)
+    expect(await ask(at, 'al', '/v2/keys/other', '-XPUT', '-d', 'value=1')).toMatch(/ 401$/)
+    expect(await ask(at, 'al', '/v2/auth/users')).toMatch(/ 401$/)
+    expect(await ask(at, 'root', '/v2/auth/users')).toMatch(/ 200$/)
+  }
+})
