@@ -16,7 +16,7 @@ import { type Listing, nodesOf } from './listed.ts'
 import type { ListedNode } from './listing.ts'
 import { type EventJson, parseEvent } from './node.ts'
 import { type Polled, type PollOptions, pollOnce } from './poll.ts'
-import { Prefix } from './prefix.ts'
+import type { Prefix } from './prefix.ts'
 import { encode, encodeForm, keyTarget, type Parameters } from './target.ts'
 import { type Watched, type WatchOptions, watchKey } from './watch.ts'
 
@@ -124,7 +124,7 @@ export class Keys {
    * @throws RangeError on names of dots.
    */
   namespace(prefix: string): Keys {
-    return new Keys(this.#http, new Prefix(this.#prefix.full(prefix)))
+    return new Keys(this.#http, this.#prefix.below(prefix))
   }
 
   /** Reads one key, or a directory with its direct children. @throws ApiError 100 when there is none; ClientError. */
@@ -279,7 +279,8 @@ export class Keys {
 
   /**
    * What is at a path and below it, as a whole, now and after each change; nothing there is an empty view. Reads once, then
-   * applies events; reads again where the history was lost. Ends as `watch` does.
+   * applies events; reads again where the history was lost. Ends as `watch` does. Hidden keys are left out, and so is a directory
+   * that came into being for one: no event tells of it.
    * @throws ClientError `MUSTER_CLIENT_ANSWER_TOO_LARGE` when there is more than the bounds; as `watch`.
    */
   follow(path: string, options: FollowOptions = {}): AsyncGenerator<View, void, void> {

@@ -3,24 +3,35 @@
  *
  * Owns: going from one to the other, in nodes and events too. Leaves to others: asking (keys).
  */
+import { posix } from 'node:path'
 import type { EventJson, NodeJson } from './node.ts'
+
+/** Names that mean another place than their own. */
+const DOTS = /(^|\/)\.\.?(\/|$)/
 
 /** The paths below one directory. The whole tree has the prefix ''. */
 export class Prefix {
   /** Without a slash at the end. */
   readonly text: string
 
-  /** @throws RangeError when a name in it is '.' or '..'. */
+  /** @param text '' for the whole tree, or the path of a directory. */
   constructor(text: string) {
-    const path = text.startsWith('/') || text === '' ? text : `/${text}`
-    refuseDots(path)
-    this.text = path.replace(/\/+$/, '')
+    this.text = text.replace(/\/+$/, '')
   }
 
-  /** A key as the cluster names it. @throws RangeError when the path leads out of the namespace. */
+  /** The namespace that a directory of this one is. @throws RangeError when a name in it is '.' or '..'. */
+  below(path: string): Prefix {
+    refuseDots(path)
+    return new Prefix(this.full(path))
+  }
+
+  /**
+   * A key as the cluster names it. Dots are resolved here: a server resolves them too, but of the whole URL, and `/../../version` is
+   * then no key. @throws RangeError on dots in a namespace, which could lead out of it.
+   */
   full(path: string): string {
     const own = path.startsWith('/') ? path : `/${path}`
-    if (this.text === '') return own
+    if (this.text === '') return DOTS.test(own) ? posix.normalize(own) : own
     refuseDots(own)
     return own === '/' ? this.text : this.text + own
   }
@@ -50,7 +61,6 @@ export class Prefix {
   }
 }
 
-/** Servers resolve dots, and a key could lead out of its namespace. */
 function refuseDots(path: string): void {
-  if (/(^|\/)\.\.?(\/|$)/.test(path)) throw new RangeError(`"${path}" has a name of dots, which leads elsewhere`)
+  if (DOTS.test(path)) throw new RangeError(`"${path}" has a name of dots, which leads elsewhere`)
 }
