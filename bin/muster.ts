@@ -24,10 +24,31 @@ const FILES: readonly CommandFile[] = [
     add: async (program) => (await import('./muster/etcdctl/keys.ts')).addKeyCommands(program),
   },
   {
+    commands: ['watch', 'exec-watch'],
+    add: async (program) => (await import('./muster/etcdctl/watch.ts')).addWatchCommands(program),
+  },
+  { commands: ['status'], add: async (program) => (await import('./muster/status.ts')).addStatus(program) },
+  {
+    commands: ['cluster-health'],
+    add: async (program) => (await import('./muster/etcdctl/health.ts')).addClusterHealth(program),
+  },
+  {
+    commands: ['member'],
+    add: async (program) => (await import('./muster/etcdctl/members.ts')).addMemberCommands(program),
+  },
+  { commands: ['user'], add: async (program) => (await import('./muster/etcdctl/users.ts')).addUserCommands(program) },
+  {
+    commands: ['role', 'auth'],
+    add: async (program) => (await import('./muster/etcdctl/roles.ts')).addRoleCommands(program),
+  },
+  { commands: ['backup'], add: async (program) => (await import('./muster/etcdctl/backup.ts')).addBackup(program) },
+  {
     commands: ['healthcheck'],
     add: async (program) => (await import('./muster/healthcheck.ts')).addHealthcheck(program),
   },
   { commands: ['import'], add: async (program) => (await import('./muster/import.ts')).addImport(program) },
+  { commands: ['render'], add: async (program) => (await import('./muster/render.ts')).addRender(program) },
+  { commands: ['env'], add: async (program) => (await import('./muster/env.ts')).addEnv(program) },
   { commands: ['export'], add: async (program) => (await import('./muster/export.ts')).addExport(program) },
   { commands: ['register'], add: async (program) => (await import('./muster/register.ts')).addRegister(program) },
   {
@@ -35,11 +56,18 @@ const FILES: readonly CommandFile[] = [
     add: async (program) => (await import('./muster/registrator.ts')).addRegistrator(program),
   },
   { commands: ['agent'], add: async (program) => (await import('./muster/agent.ts')).addAgent(program) },
+  { commands: ['lock'], add: async (program) => (await import('./muster/lock.ts')).addLock(program) },
+  { commands: ['elect'], add: async (program) => (await import('./muster/elect.ts')).addElect(program) },
+  {
+    commands: ['completion'],
+    add: async (program) =>
+      (await import('./muster/completion.ts')).addCompletion(program, () => withAllCommands(makeProgram(), FILES)),
+  },
 ]
 
 const { Command } = await import('commander')
 const { addGlobalOptions } = await import('./muster/connection.ts')
-const { dispatch } = await import('./muster/dispatch.ts')
+const { dispatch, withAllCommands } = await import('./muster/dispatch.ts')
 
 function makeProgram(): Program {
   const program = new Command('muster')

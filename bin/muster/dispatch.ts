@@ -13,6 +13,8 @@ import { readWords } from './words.ts'
 const WRONG_WORDS = 2
 const WRONG_WORDS_ETCDCTL = 1
 const NO_SUCH_COMMAND = 3
+/** As the shell shows a program that SIGPIPE ended. */
+const READER_GONE = 141
 
 const LIKE_ETCDCTL = new WeakSet<Command>()
 
@@ -28,6 +30,12 @@ export interface CommandFile {
   add(program: Command): Promise<void>
 }
 
+/** Adds every command to a program. Returns it. */
+export async function withAllCommands(program: Command, files: readonly CommandFile[]): Promise<Command> {
+  for (const file of files) await file.add(program)
+  return program
+}
+
 /**
  * Runs what the words ask for. Resolves when the command is over; the exit status is set.
  * @param makeProgram A program without commands.
@@ -37,14 +45,15 @@ export async function dispatch(
   files: readonly CommandFile[],
   argv: readonly string[],
 ): Promise<void> {
+  // Whoever reads a part of the output and goes, as `head` does, ends this.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? READER_GONE : 1))
   let program = makeProgram()
   const asked = files.find(({ commands }) => argv.some((word) => commands.includes(word)))
   await asked?.add(program)
   let reading = readWords(program, argv)
   if (reading.kind === 'unknown' || (reading.kind === 'help' && reading.command === program)) {
     // Not the file that it seemed: an option's value may be a command's name too.
-    program = makeProgram()
-    for (const file of files) await file.add(program)
+    program = await withAllCommands(makeProgram(), files)
     reading = readWords(program, argv)
   }
   switch (reading.kind) {

@@ -22,6 +22,9 @@ export interface EnvironmentSettings {
 export type Environment = Readonly<Record<string, string | undefined>>
 
 const PREFIXES = ['MUSTER_', 'ETCD_'] as const
+/** What `muster`, the tool, and clients of etcd read: one environment may serve them and a member. */
+const OF_OTHER_PROGRAMS =
+  /^(MUSTER_(ENDPOINTS|USERNAME|CACERT|CERT|KEY|(LOCK|ELECT|SERVICE)\w*)|ETCD_(MACHINES|HOST|WATCH_\w+))$/
 
 export function readEnvironment(env: Environment): EnvironmentSettings {
   const settings = new Map<string, VariableSetting>()
@@ -41,6 +44,7 @@ export function readEnvironment(env: Environment): EnvironmentSettings {
 function unknownVariables(env: Environment, known: ReadonlySet<string>): readonly string[] {
   return Object.keys(env)
     .filter((name) => PREFIXES.some((prefix) => name.startsWith(prefix)) && !known.has(name) && env[name] !== '')
+    .filter((name) => !OF_OTHER_PROGRAMS.test(name))
     .sort()
     .map((name) => `unrecognized environment variable ${name}`)
 }

@@ -23,10 +23,12 @@ const execWatch = (text: string): Command => ({
 
 export const KEY_COMMANDS: readonly Command[] = [
   ...['get', 'get /none', 'get --quorum /none', 'ls /none', 'rm /none', 'rmdir /none', 'update /none x'].map(line),
-  ...['set /a 1', 'set /a 2', 'set --ttl 100 /t 1', 'get /a', 'get -q /a', 'get --sort /a', 'mk /a 1', 'mk /b 1'].map(
+  ...['set /a 1', 'set /a 2', 'set --ttl 900 /t 1', 'get /a', 'get -q /a', 'get --sort /a', 'mk /a 1', 'mk /b 1'].map(
     line,
   ),
-  ...['get /t', 'set /a/below x', 'set /a', 'set', 'mk --ttl 50 /m 1', 'update /b 2', 'update --ttl 30 /b 3'].map(line),
+  ...['get /t', 'set /a/below x', 'set /a', 'set', 'mk --ttl 900 /m 1', 'update /b 2', 'update --ttl 900 /b 3'].map(
+    line,
+  ),
   { args: ['set', '/piped'], stdin: 'from a pipe\n' },
   { args: ['get', '/piped'] },
   { args: ['set', '/empty', ''] },
@@ -37,7 +39,7 @@ export const KEY_COMMANDS: readonly Command[] = [
   { args: ['ls', '/path with space'] },
   ...['set --swap-with-value 2 /a 3', 'set --swap-with-value no /a 4', 'set --swap-with-index @/a /a 5'].map(line),
   ...['set --swap-with-index 1 /a 6', 'set --swap-with-value 1 /none 6', 'get /a'].map(line),
-  ...['mkdir /d', 'mkdir /d', 'mkdir --ttl 100 /dt', 'setdir /d', 'setdir /d2', 'updatedir --ttl 60 /d', 'get /d'].map(
+  ...['mkdir /d', 'mkdir /d', 'mkdir --ttl 900 /dt', 'setdir /d', 'setdir /d2', 'updatedir --ttl 900 /d', 'get /d'].map(
     line,
   ),
   ...[
@@ -66,6 +68,72 @@ export const KEY_COMMANDS: readonly Command[] = [
   ...['--timeout 21s --total-timeout 31s get /b', '--no-sync get /b', '--debug --no-sync get /b', 'nosuchcommand'].map(
     line,
   ),
+]
+
+/** How words are read: flags in all their forms and places, and what is wrong with them. */
+export const WORD_COMMANDS: readonly Command[] = [
+  ...['-x get /a', 'get -x /a', 'get /a -x', 'get --sort=false /a', 'get -sort=x /a', 'set --ttl x /a b'].map(line),
+  ...['set /w1 -5', 'set /w1 --ttl 900 x', 'set /w1 x --ttl=900', 'set /w1 x -ttl 900', 'get --sort -quorum=1 /w1'].map(
+    line,
+  ),
+  ...['--timeout 3 get /w1', '--timeout=1m30s get /w1', '-timeout=1.5h get /w1', '--timeout 0 get /w1'].map(line),
+  ...['ls -rp /', 'ls -r -p=false --sort /d', 'rm -- /w1', 'get /w1 /w2', 'help', 'h', 'help get', 'get -h'].map(line),
+  ...['--help', '-h', 'get --help /a', '--help=false ls', '--debug=maybe ls', 'member foo', 'user', 'role nosuch'].map(
+    line,
+  ),
+  ...['- get /a', '-- ls', 'ls --sort -- /', 'get -', 'set --ttl 0x400 /h v', 'set --ttl 01700 /h v'].map(line),
+  ...['set --ttl -1 /h v', 'set --ttl=-1 /h v', 'set --ttl 1_000 /h v', 'set --ttl 99999999999999999999 /h v'].map(
+    line,
+  ),
+  ...['watch --after-index 1x /a', 'exec-watch', 'exec-watch /a', 'exec-watch -- /a', '---x', '-=x', 'get --=x /a'].map(
+    line,
+  ),
+  ...['--endpoints http://127.0.0.1:1 get /a', '--endpoints http://127.0.0.1:1 --no-sync get /a'].map(line),
+  ...['--endpoints http://127.0.0.1:1 --no-sync mk /a 1', '--endpoints http://127.0.0.1:1 --no-sync set /a 1'].map(
+    line,
+  ),
+  ...['--endpoints http://127.0.0.1:1 cluster-health', '--endpoints http://127.0.0.1:1 member list'].map(line),
+  ...['--endpoints http://127.0.0.1:1 user list', '--endpoints http://127.0.0.1:1 --no-sync role list'].map(line),
+  ...['--endpoints http://127.0.0.1:1 --no-sync watch /a', '--endpoints http://127.0.0.1:1 get'].map(line),
+  ...['--total-timeout 1ns get /a', '--ca-file /none get /a', '-o json get /none', '--output= get /h'].map(line),
+  ...['get //w//x/', 'get h', 'set w/../e 1', 'get /', 'ls //', 'rm -r /e/', "mk /p!'()*,;:@&=+$b?#% 1"].map(line),
+  { args: ['get', ''] },
+  { args: ['set', '', 'x'] },
+  { args: ['--debug', '--no-sync', 'set', '--ttl', '900', '/b ü', 'x y&=<>'] },
+  { args: ['-o', 'json', 'set', '/j', '<a>&ü\u2028\b\f\t\\b"'] },
+  { args: ['-o', 'extended', 'get', '/j'] },
+  ...['--debug --no-sync mkdir --ttl 900 /dd', '--debug --no-sync mk --in-order /dd x', '--debug member list'].map(
+    line,
+  ),
+  ...['--debug --no-sync rm --with-value x --with-index 7 /j', '--debug --no-sync rm -r --dir /dd', '--debug ls'].map(
+    line,
+  ),
+  ...['--debug user list', '--debug --no-sync user add carl:x', '--debug --no-sync role add r', 'user get'].map(line),
+  ...[
+    '--debug --no-sync role grant r --path /a --rw',
+    'role grant r --path a/ --rw',
+    'role grant r --path /a//b --read',
+  ].map(line),
+  ...[
+    'role grant r',
+    'role grant r --path /a',
+    'role grant r --path /a --read extra',
+    'role get x/y',
+    'user get /',
+  ].map(line),
+  ...['user list x', 'member list x', 'auth enable x', 'role list x', 'user grant carl --roles a,b --roles c'].map(
+    line,
+  ),
+  ...['--debug --no-sync user revoke carl --roles c', 'user get carl:x', 'user remove carl', 'role remove r'].map(line),
+  { args: ['user', 'add', 'dora'], stdin: 'secret\n' },
+  { args: ['user', 'passwd', 'dora'], stdin: 'other\n' },
+  { args: ['user', 'passwd', 'nobody'], stdin: 'other\n' },
+  { args: ['user', 'add', 'emil'], stdin: '' },
+  { args: ['-u', 'dora', 'get', '/h'], stdin: 'other\n' },
+  { args: ['set', '/piped'], stdin: '' },
+  { args: ['mk', '/piped2'], stdin: 'line 1\nline 2\n' },
+  { args: ['update', '/piped2'], stdin: 'x' },
+  ...['member remove', 'member update', 'member add x http://a', 'member add x http://127.0.0.1:1?q'].map(line),
 ]
 
 /** Changes that watches look back on, and the watches. */

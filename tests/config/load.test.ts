@@ -119,6 +119,14 @@ describe('precedence', () => {
       'unrecognized environment variable MUSTER_BAR',
     ])
   })
+
+  test('variables of the tool and of old clients are not ours to report, and turn nothing on', () => {
+    const tool = { MUSTER_ENDPOINTS: 'http://h:1', MUSTER_USERNAME: 'a:b', MUSTER_CACERT: 'ca', MUSTER_CERT: 'c' }
+    const more = { MUSTER_KEY: 'k', MUSTER_LOCK_FENCE: '1', ETCD_MACHINES: 'http://h:1', ETCD_WATCH_KEY: '/a' }
+    const { warnings } = load([], { ...tool, ...more })
+    expect(warnings).toEqual([])
+    expect(config([], { ...tool, ...more }).clientTls).toBeUndefined()
+  })
 })
 
 describe('a static cluster', () => {

@@ -16,6 +16,8 @@ import { AskFailed, ClusterFailed, CommandFailed, INVALID_JSON, reported, STATUS
 
 const TIMEOUT_MS_DEFAULT = 2_000
 const TOTAL_TIMEOUT_MS_DEFAULT = 5_000
+/** The longest that a timer can wait: some 24 days. */
+const NO_LIMIT_MS = 2 ** 31 - 1
 
 /** One request. */
 export interface Question {
@@ -61,7 +63,7 @@ export class Cluster {
     this.options = options
     this.debug = words.debug === true
     this.#http = new Http({ ...options, retry: { attemptsMax: 1 } })
-    this.#timeoutMs = Math.ceil(words.timeout ?? TIMEOUT_MS_DEFAULT)
+    this.#timeoutMs = Math.ceil(words.timeout ?? TIMEOUT_MS_DEFAULT) || NO_LIMIT_MS
     this.#totalMs = words.totalTimeout ?? TOTAL_TIMEOUT_MS_DEFAULT
     this.#given = shuffled(this.#http.endpoints.urls)
     this.#endpoints = this.#given
@@ -99,6 +101,20 @@ export class Cluster {
     const { status, text } = await this.ask({ method: 'GET', target: '/v2/members' })
     if (status !== 200) throw new AskFailed(`unexpected status code ${status}`)
     return (parseJson(text) as { readonly members: readonly Member[] }).members
+  }
+
+  /** Whether the member at a URL says that it is well; or why it cannot be asked. */
+  async health(url: string): Promise<{ readonly isHealthy: boolean; readonly failure: string | undefined }> {
+    try {
+      const { text } = await this.#askOne(url, { method: 'GET', target: '/health' }, undefined)
+      const { health } = parseJson(text) as { readonly health?: unknown }
+      return { isHealthy: health === true || health === 'true', failure: undefined }
+    } catch (error) {
+      if (error instanceof ApiError) return { isHealthy: false, failure: undefined }
+      if (error instanceof AskFailed) return { isHealthy: false, failure: error.message }
+      if (!(error instanceof ClientError)) throw error
+      return { isHealthy: false, failure: `Get "${url}/health": ${wordsOf(error, url)}` }
+    }
   }
 
   /** Asks one server after the other. @throws ClusterFailed when none could answer; AskFailed when time ran out. */
@@ -145,7 +161,7 @@ export class Cluster {
       form: body,
       signal,
       ...(json === true ? { contentType: 'application/json' } : {}),
-      ...(waits === true ? { waits, timeoutMs: 0, bodyTimeoutMs: 0 } : { timeoutMs: this.#timeoutMs }),
+      ...(waits === true ? { waits, timeoutMs: NO_LIMIT_MS, bodyTimeoutMs: 0 } : { timeoutMs: this.#timeoutMs }),
     })
   }
 

@@ -155,7 +155,12 @@ async function get(cluster: Cluster, key: string, words: KeyWords): Promise<void
 }
 
 async function list(cluster: Cluster, key: string, words: KeyWords): Promise<void> {
-  const { node } = (await read(cluster, key, words)).event
+  const { event, index } = await read(cluster, key, words)
+  const { node } = event
+  if (words.output !== undefined && words.output !== 'simple') {
+    printEvent(event, index, words.output)
+    return
+  }
   const lines: string[] = node.dir === true ? [] : [node.key ?? '']
   for (const below of node.nodes ?? []) collect(below, words.p === true, lines)
   if (lines.length > 0) print(lines.join('\n'))

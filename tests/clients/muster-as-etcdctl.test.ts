@@ -1,0 +1,59 @@
+/**
+ * `muster` with etcdctl's words, for whoever has `alias etcdctl=muster`: each command line is given to etcdctl and to muster, each
+ * with a server of its own, of the same kind: etcd 3.4, and a member of muster. What they print and how they end is compared.
+ */
+import { describe, expect, test } from 'vitest'
+import { etcdctlVersion, startEtcdLike } from './etcd-servers.ts'
+import {
+  AUTH_COMMANDS,
+  CLUSTER_COMMANDS,
+  type Command,
+  KEY_COMMANDS,
+  USER_COMMANDS,
+  WATCH_COMMANDS,
+  WORD_COMMANDS,
+} from './etcdctl-commands.ts'
+import { MUSTER, run, type Server } from './etcdctl-run.ts'
+import { startSetup } from './setups.ts'
+
+/** Some 200 command lines a list, each with two processes to start. */
+const LIST_MS_MAX = 900_000
+
+const LISTS: Readonly<Record<string, readonly Command[]>> = {
+  'keys and words': [...KEY_COMMANDS, ...WORD_COMMANDS],
+  'watches and the cluster': [...WATCH_COMMANDS, ...CLUSTER_COMMANDS],
+  'users and roles': [...USER_COMMANDS, ...AUTH_COMMANDS],
+}
+
+// Skipped where Debian's etcd-client and etcd-server 3.4 are not installed.
+describe.skipIf(etcdctlVersion() === undefined)('muster prints and ends as etcdctl', () => {
+  describe.each(['etcd', 'muster'])('against %s', (kind) => {
+    test.each(Object.keys(LISTS))(
+      '%s',
+      async (list) => {
+        const [theirs, ours] = await Promise.all([startOne(kind), startOne(kind)])
+        for (const command of LISTS[list] ?? []) {
+          if (command.args.includes('--version')) continue
+          const [expected, found] = await Promise.all([run(theirs, command), run(ours, command, MUSTER)])
+          expect.soft(comparable(found), command.args.join(' ')).toBe(comparable(expected))
+        }
+      },
+      LIST_MS_MAX,
+    )
+  })
+})
+
+async function startOne(kind: string): Promise<Server> {
+  if (kind === 'muster') return startSetup('one')
+  const shape = { urls: [''], caFile: undefined, certificate: undefined, cluster: undefined }
+  return { urls: await startEtcdLike(shape), caFile: undefined }
+}
+
+/** Help is each program's own, and muster has more to say of a command that there is not. */
+function comparable(said: string): string {
+  const [stdout = '', rest = ''] = said.split('--- stderr\n')
+  const wrong = /^Incorrect Usage.*$/m.exec(stdout)?.[0]
+  const shown = wrong ?? (/^(Usage: muster|NAME:)/m.test(stdout) ? 'help' : stdout)
+  const stderr = rest.replace(/\n(did you mean |muster .*--help lists|stty: )[^\n]*(?=\n|--- ended)/g, '')
+  return `${shown}--- stderr\n${stderr}`
+}
