@@ -1,5 +1,5 @@
 /**
- * The `Authorization` header: HTTP Basic, as strictly as Go reads it.
+ * The `Authorization` header: HTTP Basic, read as strictly as Go does.
  */
 
 /** Who somebody says to be, and the proof. */
@@ -22,4 +22,9 @@ export function parseBasic(header: string): Credentials | undefined {
   const colon = bytes.indexOf(58)
   if (colon < 0) return undefined
   return { user: bytes.toString('utf8', 0, colon), password: bytes.subarray(colon + 1) }
+}
+
+/** The usual header for credentials: one text for each name and password, as nearly all clients write it. */
+export function formatBasic({ user, password }: Credentials): string {
+  return `Basic ${Buffer.concat([Buffer.from(`${user}:`), password]).toString('base64')}`
 }

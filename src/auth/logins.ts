@@ -4,12 +4,13 @@
  * Owns: remembering verified logins, so that a password is hashed once and not on every request; checking one login once however
  * many requests bring it; the bounds. Leaves to others: what the user may (access), which requests are judged (http/guard.ts).
  *
- * A login is remembered under a salted digest of name and password, never the password itself, together with the hash it was
- * checked against: it counts as long as that is the user's hash. However a header spells it, it is one login.
+ * A login is remembered under a salted digest of the usual header for it, never the password itself, together with the hash it was
+ * checked against: it counts as long as that is the user's hash. However a header spells it, it is one login; who spells it as all do
+ * is found without a look at what it says.
  */
 import { hash as digest, randomBytes } from 'node:crypto'
 import { clientOf } from './address.ts'
-import { type Credentials, parseBasic } from './basic.ts'
+import { type Credentials, formatBasic, parseBasic } from './basic.ts'
 import { FairQueue, type FairQueueLimits } from './fair-queue.ts'
 import { checkPassword, DECOY_HASH, hashPassword } from './password.ts'
 import type { AuthRecords, User } from './records.ts'
@@ -91,24 +92,21 @@ export class Logins {
    * brought this login are gone.
    */
   find(header: string, address: string, isGone: () => boolean, done: (login: Login) => void): void {
+    const known = this.#recall(this.#keyOf(header))
+    if (known !== undefined) {
+      done(known)
+      return
+    }
     const credentials = parseBasic(header)
     if (credentials === undefined) {
       done('wrong')
       return
     }
-    // No name holds a colon, so no two logins are one text.
-    const text = `${this.#salt}${credentials.user}:${credentials.password.toString('latin1')}`
-    const key = digest('sha256', text, 'latin1')
-    const remembered = this.#remembered.get(key)
-    if (remembered !== undefined) {
-      const user = this.#records.user(remembered.user)
-      if (user !== undefined && user.hash === remembered.hash) {
-        done(user)
-        return
-      }
-      this.#remembered.delete(key)
-    }
-    this.#enqueue(key, credentials, clientOf(address), { isGone, done })
+    const usual = formatBasic(credentials)
+    const key = this.#keyOf(usual)
+    const same = usual === header ? undefined : this.#recall(key)
+    if (same !== undefined) done(same)
+    else this.#enqueue(key, credentials, clientOf(address), { isGone, done })
   }
 
   /** Hashes a new password in its turn. @param done Gets undefined when too many wait, or when it cannot be made. */
@@ -121,6 +119,20 @@ export class Logins {
       })
     }
     if (!this.#queue.add(clientOf(address), hashing, () => done(undefined))) done(undefined)
+  }
+
+  #keyOf(header: string): string {
+    return digest('sha256', this.#salt + header, 'latin1')
+  }
+
+  /** The user of a remembered login, while it counts. */
+  #recall(key: string): User | undefined {
+    const remembered = this.#remembered.get(key)
+    if (remembered === undefined) return undefined
+    const user = this.#records.user(remembered.user)
+    if (user !== undefined && user.hash === remembered.hash) return user
+    this.#remembered.delete(key)
+    return undefined
   }
 
   #enqueue(key: string, { user, password }: Credentials, address: string, waiting: Waiting): void {

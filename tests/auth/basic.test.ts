@@ -1,6 +1,6 @@
 /** What counts as credentials. */
 import { expect, test } from 'vitest'
-import { parseBasic } from '../../src/auth/basic.ts'
+import { formatBasic, parseBasic } from '../../src/auth/basic.ts'
 
 const basic = (text: string | Buffer) => `Basic ${Buffer.from(text).toString('base64')}`
 
@@ -33,4 +33,16 @@ test.each([
   'BasicYTpi',
 ])('%j is none', (header) => {
   expect(parseBasic(header)).toBeUndefined()
+})
+
+test('each name and password has one usual header, which most clients write', () => {
+  for (const text of ['al:p:w', ':', 'ä:ö', 'a:']) {
+    const header = basic(text)
+    const credentials = parseBasic(header)
+    expect(credentials === undefined ? undefined : formatBasic(credentials)).toBe(header)
+  }
+  const odd = parseBasic('bASIC YWI6YWJ=')
+  expect(odd === undefined ? undefined : formatBasic(odd)).toBe(basic('ab:ab'))
+  const bytes = parseBasic(basic(Buffer.from([255, 58, 255])))
+  expect(bytes === undefined ? undefined : formatBasic(bytes)).toBe(basic(Buffer.from([0xef, 0xbf, 0xbd, 58, 255])))
 })
