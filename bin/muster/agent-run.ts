@@ -113,11 +113,11 @@ export async function runAgent({ words, settings, connection, feed, beside, ling
     return await endCommand(running, end.signal, lingerMs, signals)
   } finally {
     over.abort(new Error('over'))
-    await source.end()
-    await closing
-    await agent.close(removes)
-    await Promise.all(reports.map((report) => report.close()))
     signals.end()
+    // Each gets its turn, whatever became of the others: what stays open would keep the process.
+    const ends = await Promise.allSettled([source.end(), closing.then(() => agent.close(removes))])
+    await Promise.allSettled(reports.map((report) => report.close()))
+    for (const end of ends) if (end.status === 'rejected') log.error({ err: end.reason }, 'could not end in order')
     await flush()
   }
 }

@@ -138,7 +138,7 @@ export class Registration {
     this.#state = 'closed'
     if (!deregister) return this.#held.size === 0
     this.#wanted = []
-    const signal = AbortSignal.timeout(Math.max(1, deadlineMs - performance.now()))
+    const signal = AbortSignal.timeout(Math.max(1, Math.ceil(deadlineMs - performance.now())))
     for (let failures = 1; this.#held.size > 0 && !signal.aborted; failures++) {
       try {
         await this.#gate.run(() => this.#reconcile(signal))
