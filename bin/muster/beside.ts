@@ -19,9 +19,13 @@ export interface Beside {
   kill(signal: NodeJS.Signals): void
 }
 
-/** Starts it with our input and outputs. @param env added to ours */
-export function startBeside(command: string, args: readonly string[], env: NodeJS.ProcessEnv): Beside {
-  const child = spawn(command, args, { stdio: 'inherit', env: { ...process.env, ...env } })
+/**
+ * Starts it with our input and outputs.
+ * @param env Added to ours.
+ * @param isGroup Signals reach what it starts itself, too; and Ctrl-C of a terminal reaches none of them.
+ */
+export function startBeside(command: string, args: readonly string[], env: NodeJS.ProcessEnv, isGroup = false): Beside {
+  const child = spawn(command, args, { stdio: 'inherit', env: { ...process.env, ...env }, detached: isGroup })
   const exited = new Promise<number>((done) => {
     child.once('error', (error) => {
       process.stderr.write(`muster: cannot run "${command}": ${error.message}\n`)
@@ -29,5 +33,14 @@ export function startBeside(command: string, args: readonly string[], env: NodeJ
     })
     child.once('exit', (code, signal) => done(code ?? BY_SIGNAL + (signal === null ? 0 : constants.signals[signal])))
   })
-  return { exited, kill: (signal) => void child.kill(signal) }
+  return { exited, kill: (signal) => (isGroup ? killGroup(child.pid, signal) : void child.kill(signal)) }
+}
+
+/** Also when its first process is gone: others of the group may be left. */
+function killGroup(pid: number | undefined, signal: NodeJS.Signals): void {
+  try {
+    if (pid !== undefined) process.kill(-pid, signal)
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error
+  }
 }
