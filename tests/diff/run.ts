@@ -6,7 +6,7 @@
  */
 import { Due } from './due.ts'
 import type { Pair, Side } from './pair.ts'
-import { type Ask, type Raw, requestBytes, type Step } from './steps.ts'
+import { type Ask, isNoText, type Raw, requestBytes, type Step } from './steps.ts'
 import { headerOf, type Received, type Wire } from './wire.ts'
 
 /** For how long an answer is waited for. */
@@ -28,6 +28,8 @@ export interface Observation {
   readonly bases: readonly [etcd: string, muster: string] | undefined
   /** Whether any step of the sequence asks for users or roles. */
   readonly asksAuth: boolean
+  /** Whether two steps or more name bytes that are no UTF-8: each keeps them or makes U+FFFD of them, and then they may be one name or two. */
+  readonly sendsBytes: boolean
   /** Whether the connection still served afterwards; undefined where that was not asked. */
   readonly etcdServes: boolean | undefined
   readonly musterServes: boolean | undefined
@@ -60,10 +62,11 @@ export async function runSequence(pair: Pair, steps: readonly Step[], patienceMs
   const due = new Due()
   const wires: Wire[] = []
 
-  const note = (seen: Omit<Observation, 'prefix' | 'index' | 'bases' | 'asksAuth' | 'doneMs'>): void => {
-    observations.push({ ...seen, prefix, index, bases, asksAuth, doneMs: Date.now() })
+  const note = (seen: Omit<Observation, 'prefix' | 'index' | 'bases' | 'asksAuth' | 'sendsBytes' | 'doneMs'>): void => {
+    observations.push({ ...seen, prefix, index, bases, asksAuth, sendsBytes, doneMs: Date.now() })
   }
   const asksAuth = steps.some((step) => step.kind === 'ask' && step.target.startsWith('/v2/auth/'))
+  const sendsBytes = steps.filter(isNoText).length > 1
   const bases = steps.some(readsCounters) ? await countersOf(pair) : undefined
   try {
     for (const step of steps) {

@@ -8,6 +8,8 @@
  * from it, and `{id:etcd}`… never occurs: what differs between the servers is masked in answers and not sent.
  */
 
+import { isUtf8 } from 'node:buffer'
+
 /** One request. All its texts are Latin-1 templates. */
 export interface Ask {
   /** `watch`: it is a long poll or stream, goes on while other steps follow, and is looked at in the end. */
@@ -51,6 +53,14 @@ export function fill(template: string, { prefix, index }: Filling): string {
   return template.replaceAll('{p}', prefix).replace(/\{C([+-]\d+)?\}/g, (_, offset: string | undefined) => {
     return `${BigInt(index) + BigInt(offset ?? 0)}`
   })
+}
+
+/** Whether its target or body holds bytes that are no UTF-8, as they are or escaped. */
+export function isNoText(step: Step): boolean {
+  if (step.kind === 'settle') return false
+  const text = step.kind === 'raw' ? step.text : `${step.target}\n${step.body ?? ''}`
+  const bytes = text.replace(/%([0-9a-f]{2})/gi, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
+  return !isUtf8(Buffer.from(bytes, 'latin1'))
 }
 
 /** The bytes of a request. */
