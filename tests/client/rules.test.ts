@@ -1,0 +1,218 @@
+/** What holds for every call: its signal ends it, closing ends everything, nothing is left behind, hooks hear of it. */
+import { PassThrough } from 'node:stream'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { MusterClient } from '../../src/client/client.ts'
+import type { CallOptions } from '../../src/client/keys.ts'
+import type { FailoverSeen, RequestSeen } from '../../src/client/options.ts'
+import { Child, NODE, ROOT } from '../support/child.ts'
+import { clientOf, errorOf, startOdd, startRig } from '../support/odd-server.ts'
+import { deadPort } from '../support/tcp-proxy.ts'
+
+type Call = (client: MusterClient, options: CallOptions) => Promise<unknown>
+const CALLS: Readonly<Record<string, Call>> = {
+  get: (client, options) => client.get('/a', options),
+  set: (client, options) => client.set('/a', '1', options),
+  create: (client, options) => client.create('/a', '1', options),
+  add: (client, options) => client.add('/a', '1', options),
+  update: (client, options) => client.update('/a', '1', options),
+  cas: (client, options) => client.cas('/a', '1', { ...options, prevIndex: 1 }),
+  cad: (client, options) => client.cad('/a', { ...options, prevIndex: 1 }),
+  refresh: (client, options) => client.refresh('/a', { ...options, ttl: 1 }),
+  delete: (client, options) => client.delete('/a', options),
+  mkdir: (client, options) => client.mkdir('/a', options),
+  setDir: (client, options) => client.setDir('/a', options),
+  updateDir: (client, options) => client.updateDir('/a', options),
+  createDir: (client, options) => client.createDir('/a', options),
+  list: (client, options) => client.list('/a', options),
+  peek: (client, options) => client.peek('/a', options),
+  position: (client, options) => client.position(options),
+  poll: (client, { signal }) => client.poll('/a', { waitIndex: 1, signal }),
+  status: (client, options) => client.status(options),
+  sync: (client, options) => client.sync(options),
+  snapshot: (client, options) => client.snapshot(new PassThrough(), options),
+  request: (client, options) => client.request('GET', '/', options),
+  advanceIndex: (client, options) => client.advanceIndex(1, options),
+  'members.list': (client, options) => client.members.list(options),
+  'members.leader': (client, options) => client.members.leader(options),
+  'members.add': (client, options) => client.members.add(['http://a:1'], options),
+  'members.update': (client, options) => client.members.update('a', ['http://a:1'], options),
+  'members.remove': (client, options) => client.members.remove('a', options),
+}
+const EACH = Object.entries(CALLS)
+
+/** Every method that users can call, as it stands in the class. */
+function methods(): readonly string[] {
+  const names = new Set<string>()
+  for (let proto = MusterClient.prototype as object; proto !== Object.prototype; proto = Object.getPrototypeOf(proto)) {
+    for (const [name, { value }] of Object.entries(Object.getOwnPropertyDescriptors(proto))) {
+      if (typeof value === 'function') names.add(name)
+    }
+  }
+  return [...names]
+}
+
+test('every method is held to these rules', () => {
+  const others = ['constructor', 'namespace', 'watch', 'follow', 'close']
+  expect(methods().filter((name) => CALLS[name] === undefined && !others.includes(name))).toEqual([])
+})
+
+describe('a call', () => {
+  test.each(EACH)('%s ends with the reason of its signal, while it waits and before it begins', async (_, call) => {
+    const silent = await startOdd(() => undefined)
+    const client = clientOf([silent.url])
+    const over = new AbortController()
+    const reason = new Error('enough')
+    const waiting = errorOf(call(client, { signal: over.signal }))
+    await expect.poll(() => silent.asked.length).toBeGreaterThan(0)
+    over.abort(reason)
+    expect(await waiting).toBe(reason)
+    const { length } = silent.asked
+    expect(await errorOf(call(client, { signal: over.signal }))).toBe(reason)
+    expect(silent.asked).toHaveLength(length)
+  })
+
+  test.each(EACH)('%s ends with the reason of its signal while it rests', async (_, call) => {
+    const over = new AbortController()
+    const reason = new Error('enough')
+    const client = clientOf([`http://127.0.0.1:${await deadPort()}`], {
+      retry: { delayMsMin: 60_000, delayMsMax: 60_000 },
+      hooks: { retry: () => queueMicrotask(() => over.abort(reason)) },
+    })
+    expect(await errorOf(call(client, { signal: over.signal }))).toBe(reason)
+  })
+
+  test.each(EACH)('%s ends when the client is closed, and is refused afterwards', async (_, call) => {
+    const silent = await startOdd(() => undefined)
+    const client = clientOf([silent.url])
+    const waiting = errorOf(call(client, {}))
+    await expect.poll(() => silent.asked.length).toBeGreaterThan(0)
+    await client.close()
+    expect(await waiting).toMatchObject({ code: 'MUSTER_CLIENT_CLOSED', retriable: false })
+    expect(await errorOf(call(client, {}))).toMatchObject({ code: 'MUSTER_CLIENT_CLOSED', definite: true })
+  })
+})
+
+describe('a loop', () => {
+  test.each(['watch', 'follow'] as const)(
+    '%s ends without an error: by its signal, by its client, by a break',
+    async (kind) => {
+      const { client, http, url } = await startRig()
+      await client.set('/a', '1')
+      const other = clientOf([url])
+      const over = new AbortController()
+      const bySignal = drain(client[kind]('/a', { signal: over.signal }))
+      const byClient = drain(other[kind]('/a'))
+      await expect.poll(() => http.member.store.watchers.count).toBe(2)
+      over.abort()
+      await other.close()
+      await Promise.all([bySignal, byClient])
+      for await (const _ of client[kind]('/a', kind === 'watch' ? { from: 1 } : {})) break
+      expect(await drain(client[kind]('/a', { signal: AbortSignal.abort() }))).toBe(0)
+      await expect.poll(() => http.member.store.watchers.count).toBe(0)
+    },
+  )
+
+  test('that is slow or breaks holds up no other of the same client', async () => {
+    const { client } = await startRig()
+    const { index } = await client.set('/a', '0')
+    const slow = client.watch('/a', { from: index })
+    await slow.next()
+    const broken = (async () => {
+      for await (const _ of client.watch('/a', { from: index })) throw new Error('a listener that breaks')
+    })()
+    await expect(broken).rejects.toThrow('a listener that breaks')
+    const seen: unknown[] = []
+    for await (const each of client.watch('/a', { from: index })) {
+      seen.push(each.index)
+      if (seen.length === 3) break
+      await client.set('/a', `${seen.length}`)
+    }
+    expect(seen).toEqual([index, index + 1, index + 2])
+    expect((await slow.next()).value).toMatchObject({ index: index + 1 })
+    await slow.return()
+  })
+})
+
+async function drain(loop: AsyncIterable<unknown>): Promise<number> {
+  let count = 0
+  for await (const _ of loop) count += 1
+  return count
+}
+
+test('a program that closes its client ends by itself, without a word', { timeout: 60_000 }, async () => {
+  const { url } = await startRig()
+  const dead = `http://127.0.0.1:${await deadPort()}`
+  const program = `
+    import { MusterClient } from ${JSON.stringify(`${ROOT}/src/client/client.ts`)}
+    {
+      await using client = new MusterClient({ endpoints: ['${dead}', '${url}'], syncMs: 1_000, timeoutMs: 60_000 })
+      await client.set('/a', '1')
+      const over = new AbortController()
+      const loops = [client.watch('/a'), client.watch('/b', { signal: over.signal }), client.follow('/a')]
+      for (const loop of loops) (async () => { for await (const _ of loop); })()
+      const lonely = new MusterClient({ endpoints: ['${dead}'] })
+      const waits = (async () => { for await (const _ of lonely.watch('/a')); })()
+      await client.set('/a', '2')
+      void client.poll('/c', { waitIndex: 1 }).catch(() => undefined)
+      over.abort()
+      await lonely.close()
+      await waits
+    }
+    console.log('closed')
+  `
+  const child = new Child(NODE, ['--input-type=module', '-e', program])
+  onTestFinished(() => void child.kill('SIGKILL'))
+  expect(await child.exited).toEqual({ code: 0, signal: null })
+  expect([child.stdout, child.stderr]).toEqual(['closed\n', ''])
+})
+
+describe('hooks', () => {
+  test('hear of each request as a trace needs it', async () => {
+    const seen: RequestSeen[] = []
+    const failovers: FailoverSeen[] = []
+    const { url } = await startRig()
+    const dead = `http://127.0.0.1:${await deadPort()}`
+    const hooks = {
+      request: (each: RequestSeen) => seen.push(each),
+      failover: (each: FailoverSeen) => failovers.push(each),
+    }
+    const client = clientOf([dead, url], { hooks })
+    await errorOf(client.get('/none', { quorum: true }))
+    expect(seen).toMatchObject([
+      { method: 'GET', target: '/v2/keys/none?quorum=true', endpoint: dead, status: 0, attempt: 1 },
+      { method: 'GET', target: '/v2/keys/none?quorum=true', endpoint: url, status: 404, attempt: 2, error: undefined },
+    ])
+    expect(seen[0]?.error?.message).toContain('ECONNREFUSED')
+    for (const { durationMs } of seen) expect(durationMs).toBeGreaterThan(0)
+    expect(failovers).toMatchObject([{ from: dead, to: url }])
+  })
+
+  test('that throw are logged and change nothing', async () => {
+    const { url } = await startRig()
+    const words: string[] = []
+    const fail = (): never => {
+      throw new Error('a hook that breaks')
+    }
+    const logger = { debug: () => undefined, warn: (_fields: object, message: string) => words.push(message) }
+    const hooks = { request: fail, retry: fail, failover: fail, watchLag: fail }
+    const client = clientOf([`http://127.0.0.1:${await deadPort()}`, url], { hooks, logger })
+    const { index } = await client.set('/a', '1')
+    for await (const each of client.watch('/a', { from: index })) {
+      expect(each.index).toBe(index)
+      break
+    }
+    const names = words.map((word) => word.match(/hook (\w+)/)?.[1])
+    expect(new Set(names)).toEqual(new Set(['request', 'failover', 'watchLag']))
+  })
+})
+
+test.each([
+  { timeoutMs: 0 },
+  { timeoutMs: Number.NaN },
+  { retry: { attemptsMax: 0 } },
+  { retry: { delayMsMin: 0 } },
+  { requestsMax: -1 },
+  { syncMs: 0.5 },
+])('options that make no sense are refused: %j', (options) => {
+  expect(() => new MusterClient({ endpoints: ['a:1'], ...options })).toThrow(RangeError)
+})
