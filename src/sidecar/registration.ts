@@ -159,7 +159,6 @@ export class Registration {
     while (!this.#stopped) {
       try {
         await this.#gate.run(() => this.#step())
-        this.#agreed()
         await this.#alarm.sleepUntil(Math.min(this.#beatAtMs, this.#resyncAtMs))
       } catch (error) {
         if (this.#stopped) return
@@ -185,6 +184,7 @@ export class Registration {
       this.#resyncAtMs = nowMs + this.#settings.resyncMs * (0.9 + Math.random() / 10)
     }
     await this.#reconcile(signal)
+    this.#agreed()
     if (wish !== this.#wishes) return
     this.#granted = wish
     this.#settling?.resolve()
