@@ -4,7 +4,7 @@
  * Owns: the order in which these are asked, which is etcdctl's with ours in front. Leaves to others: the options themselves
  * (connection), what an address may look like (the client).
  */
-import { resolveSrv } from 'node:dns/promises'
+import dns from 'node:dns/promises'
 import process from 'node:process'
 
 /** Where etcd listens, today and as it did at first. */
@@ -60,7 +60,7 @@ async function discover(domain: string, insecure: boolean): Promise<readonly str
   const endpoints: string[] = []
   for (const { name, scheme } of SERVICES) {
     try {
-      const records = await resolveSrv(`${name}.${domain}`)
+      const records = await dns.resolveSrv(`${name}.${domain}`)
       for (const { name: host, port } of records) endpoints.push(`${scheme}://${host.replace(/\.$/, '')}:${port}`)
     } catch (error) {
       failures.push(error instanceof Error ? error.message : String(error))
