@@ -116,7 +116,7 @@ async function startOn(
     },
     events: {
       receive: (messages) => replica.receive(messages),
-      unreachable: (remote) => replica.unreachable(remote),
+      unreachable: (remote, unsent) => replica.unreachable(remote, unsent),
       gone: (remote) => replica.gone(remote),
       snapshotSent: (remote, ok) => replica.snapshotSent(remote, ok),
     },

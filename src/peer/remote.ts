@@ -7,7 +7,7 @@
  * A *round* tries each URL once, beginning with the one that answered last. Rounds follow each other with back-off; only
  * the round after the end of a settled stream starts at once.
  */
-import type { Message } from '../raft/message.ts'
+import type { Message, Propose } from '../raft/message.ts'
 import type { MemberId } from '../raft/types.ts'
 import type { Frame, FrameEncoder } from './codec.ts'
 import type { TrafficCounters } from './counters.ts'
@@ -61,6 +61,8 @@ export class Remote {
   #isClosing = false
   #onClosed: (() => void) | undefined
   #reportsUnreachable = false
+  /** Proposals that were dropped, and not reported yet. */
+  #unsent: Propose[] = []
   #lastFailure: { readonly code: PeerErrorCode; readonly message: string } | undefined
 
   constructor(
@@ -95,7 +97,7 @@ export class Remote {
     const messages = this.#batch
     this.#batch = []
     if (this.#stream === undefined || this.#stream.queuedBytes >= this.#options.limits.sendQueueBytesMax) {
-      this.#drop(messages.length)
+      this.#drop(messages)
       return
     }
     this.#sendOrSplit(messages, encoder)
@@ -154,7 +156,7 @@ export class Remote {
     const { frameBytesMax } = this.#options.limits
     const frame = encoder.encode(messages)
     if (frame.bytes <= frameBytesMax) {
-      this.#send(frame, messages.length)
+      this.#send(frame, messages)
     } else if (messages.length > 1) {
       for (const message of messages) this.#sendOrSplit([message], encoder)
     } else {
@@ -164,11 +166,12 @@ export class Remote {
         { remote: this.id, kind: messages[0]?.kind, bytes: frame.bytes, bytesMax: frameBytesMax },
         'cannot send a message to another member: it is longer than a frame may be',
       )
-      this.#drop(1)
+      // It would be too long again: nobody is told to send it once more.
+      this.#count(1)
     }
   }
 
-  #send(frame: Frame, messages: number): void {
+  #send(frame: Frame, messages: readonly Message[]): void {
     const stream = this.#stream
     if (stream === undefined || stream.queuedBytes + frame.bytes > this.#options.limits.sendQueueBytesMax) {
       this.#drop(messages)
@@ -176,15 +179,21 @@ export class Remote {
     }
     stream.write(frame.parts)
     for (const traffic of [this.#traffic, this.#total]) {
-      traffic.sentMessages += messages
+      traffic.sentMessages += messages.length
       traffic.sentBytes += frame.bytes
       traffic.sentAppends += frame.appends
     }
   }
 
-  #drop(messages: number): void {
-    this.#traffic.droppedMessages += messages
-    this.#total.droppedMessages += messages
+  /** Messages that were never handed to the socket. */
+  #drop(messages: readonly Message[]): void {
+    for (const message of messages) if (message.kind === 'propose') this.#unsent.push(message)
+    this.#count(messages.length)
+  }
+
+  #count(dropped: number): void {
+    this.#traffic.droppedMessages += dropped
+    this.#total.droppedMessages += dropped
     this.#reportUnreachable()
   }
 
@@ -193,8 +202,10 @@ export class Remote {
     if (this.#reportsUnreachable) return
     this.#reportsUnreachable = true
     queueMicrotask(() => {
+      const unsent = this.#unsent
       this.#reportsUnreachable = false
-      if (!this.#isClosing) this.#options.events.unreachable(this.id)
+      this.#unsent = []
+      if (!this.#isClosing) this.#options.events.unreachable(this.id, unsent)
     })
   }
 

@@ -158,7 +158,7 @@ export class PeerTransport implements Transport {
   #dropUnknown(id: MemberId): void {
     this.counters.total.droppedMessages++
     queueMicrotask(() => {
-      if (!this.#isClosed) this.#options.events.unreachable(id)
+      if (!this.#isClosed) this.#options.events.unreachable(id, [])
     })
   }
 

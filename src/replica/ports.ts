@@ -4,7 +4,7 @@
  * Owns: the ports (transport, clock, random, log). The disk's port is `store/disk.ts`. Each method says what it promises
  * about order, blocking and failure; the simulator's fakes keep the same promises.
  */
-import type { Message } from '../raft/message.ts'
+import type { Message, Propose } from '../raft/message.ts'
 import type { MemberId } from '../raft/types.ts'
 
 /** Sends messages to other members. Never blocks, never throws; may drop, and then says so through `PeerEvents`. */
@@ -21,8 +21,12 @@ export interface Transport {
 export interface PeerEvents {
   /** Decoded and shape-checked messages of one frame, in order. */
   receive(messages: readonly Message[]): void
-  /** A message to `id` was dropped, or the stream broke. */
-  unreachable(id: MemberId): void
+  /**
+   * Messages to `id` were dropped, or the stream broke.
+   *
+   * @param unsent proposals among them that were never handed to a socket. What broke on its way is not among them.
+   */
+  unreachable(id: MemberId, unsent: readonly Propose[]): void
   /** The stream to `id` was closed by its end and a redial was refused: nobody listens there any more. */
   gone(id: MemberId): void
   /** The snapshot to `id` arrived and was staged there, or did not. */

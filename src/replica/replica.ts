@@ -5,7 +5,7 @@
  * it. A turn is `poll`, `answer` (while the disk works), `written`; inputs may come at any time between these calls.
  */
 import assert from 'node:assert'
-import type { InstallSnapshot, Message } from '../raft/message.ts'
+import type { InstallSnapshot, Message, Propose } from '../raft/message.ts'
 import { Raft, type RaftStatus } from '../raft/raft.ts'
 import type { Ready, RoleView } from '../raft/ready.ts'
 import type { Index, MemberId, SnapshotMeta, Term } from '../raft/types.ts'
@@ -130,9 +130,10 @@ export class Replica implements PeerEvents {
     this.#wakeUp()
   }
 
-  unreachable(id: MemberId): void {
+  unreachable(id: MemberId, unsent: readonly Propose[] = []): void {
     this.stats.failed(id)
     this.#raft.reportUnreachable(id)
+    this.#waiters.unsent(unsent)
   }
 
   gone(id: MemberId): void {

@@ -6,6 +6,7 @@
  * code never runs in the middle of a turn.
  */
 import assert from 'node:assert'
+import type { Propose } from '../raft/message.ts'
 import type { Index, Proposal, Term } from '../raft/types.ts'
 import type { Command } from '../store/command.ts'
 import type { Outcome } from '../store/outcome.ts'
@@ -54,6 +55,8 @@ export class Waiters {
   /** Reads whose question was dropped; asked for again at the next tick. */
   #dropped: ReadWaiter[] = []
   readonly #asked = new Map<number, ReadBatch>()
+  /** Some writes were handed to the core and never sent: they join the unproposed ones at the next tick. */
+  #hasUnsent = false
   #nextContext = 1
   #readCount = 0
   readonly #requestsMax: number
@@ -172,8 +175,22 @@ export class Waiters {
       waiter.proposedTerm = 0
       isAnyLost = true
     }
-    // In the order of arrival, which is that of deadlines.
-    if (isAnyLost) this.#unproposed = [...this.#writes.values()].filter((waiter) => waiter.proposedTerm === 0)
+    if (isAnyLost) this.#collectUnproposed()
+  }
+
+  /**
+   * These were never handed to a socket, so no leader has them: they may be proposed again. Not before the next tick: while there is
+   * no stream to the leader, one turn would follow the other for nothing.
+   */
+  unsent(messages: readonly Propose[]): void {
+    for (const { proposals, term } of messages) {
+      for (const { seq } of proposals) {
+        const waiter = this.#writes.get(seq)
+        if (waiter?.proposedTerm !== term) continue
+        waiter.proposedTerm = 0
+        this.#hasUnsent = true
+      }
+    }
   }
 
   /** A snapshot jumped over entries up to `term`: the fate of what was proposed until then is not known any more. */
@@ -196,7 +213,7 @@ export class Waiters {
       this.#fail(waiter, waiter.proposedTerm === 0 ? 'MUSTER_NO_LEADER' : explain(waiter))
     }
     // Whoever was told that nothing was applied is never proposed again.
-    if (isAnyUnproposed) this.#unproposed = this.#unproposed.filter((waiter) => this.#writes.has(waiter.proposal.seq))
+    if (isAnyUnproposed || this.#hasUnsent) this.#collectUnproposed()
     if (this.#readCount === 0) return
     this.#unasked = this.#expireReads(this.#dropped.concat(this.#unasked), nowMs)
     this.#dropped = []
@@ -225,6 +242,12 @@ export class Waiters {
     if (answers.length === 0) return
     this.#answers = []
     for (const answer of answers) answer()
+  }
+
+  /** In the order of arrival, which is that of deadlines. */
+  #collectUnproposed(): void {
+    this.#hasUnsent = false
+    this.#unproposed = [...this.#writes.values()].filter((waiter) => waiter.proposedTerm === 0)
   }
 
   #fail(waiter: WriteWaiter, code: ConditionCode): void {

@@ -5,8 +5,8 @@ import { type AddressInfo, createServer as createTcpServer } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { afterEach, describe, expect, test } from 'vitest'
 import type { RemoteStatus } from '../../src/peer/remote.ts'
-import type { Message } from '../../src/raft/message.ts'
-import { memberId } from '../../src/raft/types.ts'
+import type { Message, Propose } from '../../src/raft/message.ts'
+import { EntryKind, memberId } from '../../src/raft/types.ts'
 import { eventually } from '../support/eventually.ts'
 import { append, entry, heartbeat, TestMember, type TestMemberOptions } from '../support/peer-members.ts'
 import { deadPort, TcpProxy } from '../support/tcp-proxy.ts'
@@ -250,6 +250,32 @@ describe('sending', () => {
     await eventually('it is said', () => a.unreachable.length > 0)
     expect(a.unreachable).toEqual(['b'])
     expect(statusOf(a, 'b').traffic.droppedMessages).toBe(50)
+  })
+
+  test('proposals that were never handed to a socket are named, so that they may be made again; one that is too long is not', async () => {
+    const a = await member({ id: 'a', limits: { frameBytesMax: 1_000 } })
+    dial(a, 'b', `http://127.0.0.1:${await deadPort()}`)
+    const from = memberId('a')
+    const propose = (bytes: number): Propose => {
+      const data = Buffer.alloc(bytes)
+      return {
+        kind: 'propose',
+        from,
+        to: memberId('b'),
+        term: 1,
+        proposals: [{ kind: EntryKind.command, origin: from, seq: bytes, data, checksum: 0 }],
+      }
+    }
+    a.transport.send([propose(1), heartbeat('a', 'b', 1), propose(2)])
+    await eventually('it is said', () => a.unreachable.length > 0)
+    expect(a.unsent.flatMap(({ proposals }) => proposals.map(({ seq }) => seq))).toEqual([1, 2])
+
+    const [c, b] = [await member({ id: 'a', limits: { frameBytesMax: 1_000 } }), await member({ id: 'b' })]
+    c.meet(b)
+    await connected(c, 'b')
+    c.transport.send([propose(2_000)])
+    await eventually('it is said', () => c.unreachable.length > 0)
+    expect(c.unsent).toEqual([])
   })
 
   test('messages that do not fit one frame together travel apart; one that fits none is dropped and named', async () => {

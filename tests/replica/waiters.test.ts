@@ -1,9 +1,11 @@
 /** The fate of every write and read that waits. */
 import { describe, expect, test } from 'vitest'
+import type { Propose } from '../../src/raft/message.ts'
+import { memberId } from '../../src/raft/types.ts'
 import type { ConditionCode } from '../../src/replica/ports.ts'
-import { condition, Waiters } from '../../src/replica/waiters.ts'
+import { condition, Waiters, type WriteWaiter } from '../../src/replica/waiters.ts'
 import type { Outcome } from '../../src/store/outcome.ts'
-import { makeWaiter } from './builders.ts'
+import { ME, makeWaiter } from './builders.ts'
 
 const OUTCOME: Outcome = { ok: false, code: 100, cause: '/a', storeIndex: 7 }
 const explain = (): ConditionCode => 'MUSTER_TIMEOUT_CONNECTION_LOST'
@@ -61,6 +63,34 @@ describe('writes', () => {
     waiters.flush()
     expect(first.heard).toEqual(refused('MUSTER_NO_LEADER'))
     expect(waiters.unproposed()).toEqual([second])
+  })
+
+  test('that never left are proposed again at the next tick, in the order in which they came; others of that term are not', () => {
+    const waiters = new Waiters(10, 1000)
+    const [first, second, third, later] = [makeWaiter(1), makeWaiter(2), makeWaiter(3), makeWaiter(4)]
+    for (const waiter of [first, second, third]) waiters.addWrite(waiter)
+    waiters.markProposed(2)
+    waiters.addWrite(later)
+    const propose = (term: number, ...unsent: readonly WriteWaiter[]): Propose => {
+      const proposals = unsent.map(({ proposal }) => proposal)
+      return { kind: 'propose', from: ME, to: memberId('b2'), term, proposals }
+    }
+    waiters.unsent([propose(1, first), propose(2, third, second, later)])
+    expect(waiters.unproposed()).toEqual([later])
+    waiters.expire(10, explain)
+    expect(waiters.unproposed()).toEqual([second, third, later])
+  })
+
+  test('that never left and find no leader until their deadline are known not to have been applied', () => {
+    const waiters = new Waiters(10, 1000)
+    const waiter = makeWaiter(1, 1000)
+    waiters.addWrite(waiter)
+    waiters.markProposed(2)
+    waiters.unsent([{ kind: 'propose', from: ME, to: memberId('b2'), term: 2, proposals: [waiter.proposal] }])
+    waiters.expire(1000, explain)
+    waiters.flush()
+    expect(waiter.heard).toEqual(refused('MUSTER_NO_LEADER'))
+    expect(waiters.unproposed()).toEqual([])
   })
 
   test('wait up to a bound in bytes, and one alone always may', () => {

@@ -5,7 +5,7 @@
  * the promises of `Transport` (replica/ports.ts): nothing blocks, what is dropped may be told, and a `propose` message never
  * comes twice, because a stream does not repeat itself and proposals carry no number that would tell.
  */
-import type { Message } from '../../src/raft/message.ts'
+import type { Message, Propose } from '../../src/raft/message.ts'
 import type { MemberId } from '../../src/raft/types.ts'
 import type { Prng } from './prng.ts'
 import type { Timeline } from './timeline.ts'
@@ -40,8 +40,8 @@ export interface NetworkEnds {
   /** Number of the process that runs at `id`; 0 when none does. Streams end with a process. */
   lifeOf(id: MemberId): number
   deliver(to: MemberId, messages: readonly Message[]): void
-  /** Something that `from` sent to `to` was dropped. */
-  dropped(from: MemberId, to: MemberId): void
+  /** Something that `from` sent to `to` was dropped; the proposals in `unsent` never left. */
+  dropped(from: MemberId, to: MemberId, unsent: readonly Propose[]): void
 }
 
 interface Link {
@@ -113,7 +113,7 @@ export class SimNetwork {
     const { drop, duplicate } = this.odds
     const link = this.#link(from, to)
     if (link.isCut || this.#ends.lifeOf(to) === 0 || this.#random.chance(drop)) {
-      this.#drop(from, to)
+      this.#drop(from, to, frame)
       return
     }
     this.#plan(link, from, to, frame)
@@ -137,12 +137,13 @@ export class SimNetwork {
     })
   }
 
-  #drop(from: MemberId, to: MemberId): void {
+  #drop(from: MemberId, to: MemberId, unsent: readonly Message[] = []): void {
     if (!this.#random.chance(this.odds.tells)) return
     const life = this.#ends.lifeOf(from)
+    const proposals = unsent.filter((message) => message.kind === 'propose')
     // Never inside `send`: the sender may be in the middle of a turn.
     this.#timeline.in(this.odds.delayMsMin, () => {
-      if (life !== 0 && this.#ends.lifeOf(from) === life) this.#ends.dropped(from, to)
+      if (life !== 0 && this.#ends.lifeOf(from) === life) this.#ends.dropped(from, to, proposals)
     })
   }
 

@@ -81,7 +81,7 @@ export class World {
     this.network = new SimNetwork(this.timeline, this.random.fork(), {
       lifeOf: (id) => this.#find(id)?.life ?? 0,
       deliver: (to, messages) => this.byId(to).deliver(messages),
-      dropped: (from, to) => this.byId(from).when((replica) => replica.unreachable(to)),
+      dropped: (from, to, unsent) => this.byId(from).when((replica) => replica.unreachable(to, unsent)),
     })
     this.snapshots = new SnapshotCarrier({
       timeline: this.timeline,

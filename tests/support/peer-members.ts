@@ -11,7 +11,7 @@ import {
   type SnapshotSource,
 } from '../../src/peer/options.ts'
 import { PeerTransport } from '../../src/peer/transport.ts'
-import type { InstallSnapshot, Message } from '../../src/raft/message.ts'
+import type { InstallSnapshot, Message, Propose } from '../../src/raft/message.ts'
 import type { Entry, MemberId } from '../../src/raft/types.ts'
 import { memberId } from '../../src/raft/types.ts'
 import type { Clock, Log } from '../../src/replica/ports.ts'
@@ -87,6 +87,7 @@ export class TestMember {
   readonly log = new RecordedLog()
   readonly received: Message[] = []
   readonly unreachable: MemberId[] = []
+  readonly unsent: Propose[] = []
   readonly gone: MemberId[] = []
   readonly snapshots: { id: MemberId; ok: boolean }[] = []
   readonly removedBy: MemberId[] = []
@@ -117,7 +118,10 @@ export class TestMember {
           this.received.push(...messages)
           options.onReceive?.(messages)
         },
-        unreachable: (id: MemberId) => void this.unreachable.push(id),
+        unreachable: (id: MemberId, unsent: readonly Propose[]) => {
+          this.unreachable.push(id)
+          this.unsent.push(...unsent)
+        },
         gone: (id: MemberId) => void this.gone.push(id),
         snapshotSent: (id: MemberId, ok: boolean) => void this.snapshots.push({ id, ok }),
       },
