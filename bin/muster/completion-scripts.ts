@@ -17,9 +17,7 @@ function bash(commands: readonly CompletedCommand[], name: string): string {
     return `    ${quoted(path)}) words=${quoted(words)} ;;`
   })
   const paths = commands.filter(({ path }) => path !== '').map(({ path }) => quoted(path))
-  const valued = [
-    ...new Set(commands.flatMap(({ options }) => options.filter(takesValue).flatMap(({ names }) => names))),
-  ]
+  const valued = valuedNames(commands)
   return `# Completes ${name} in bash. Made by: muster completion bash
 ${own}() {
   local current=\${COMP_WORDS[COMP_CWORD]} before=\${COMP_WORDS[COMP_CWORD-1]} path='' words='' word at skip=''
@@ -66,8 +64,12 @@ function zsh(commands: readonly CompletedCommand[], name: string): string {
 # Completes ${name} in zsh. Made by: muster completion zsh
 ${own}() {
   local -a commands options
-  local path_='' word
+  local path_='' word skip=''
   for word in \${words[2,CURRENT-1]}; do
+    if [[ -n $skip ]]; then skip=''; continue; fi
+    case $word in
+    ${valuedNames(commands).join('|')}) skip=1; continue ;;
+    esac
     case "\${path_:+$path_ }$word" in
     ${paths.join('|')}) path_="\${path_:+$path_ }$word" ;;
     esac
@@ -75,7 +77,7 @@ ${own}() {
   case $path_ in
 ${cases.join('\n')}
   esac
-  if (( \${#commands} )) && [[ \${words[CURRENT]} != -* ]]; then
+  if (( \${#commands} )) && [[ -z $skip && \${words[CURRENT]} != -* ]]; then
     _describe -t commands command commands
   else
     _arguments -S $options '*:argument:_files'
@@ -117,8 +119,10 @@ function fishOption({ names, description, value }: CompletedOption): string {
   return `${flags}${argument} -d ${quoted(description)}`
 }
 
-function takesValue({ value }: CompletedOption): boolean {
-  return value !== 'none'
+/** Every name of an option that is followed by a value. */
+function valuedNames(commands: readonly CompletedCommand[]): readonly string[] {
+  const valued = commands.flatMap(({ options }) => options.filter(({ value }) => value !== 'none'))
+  return [...new Set(valued.flatMap(({ names }) => names))]
 }
 
 function longNames(options: readonly CompletedOption[]): readonly string[] {
