@@ -1,13 +1,15 @@
 /**
  * The client library: what `import { MusterClient } from 'musterd/client'` gives.
  *
- * Owns: the public names, and what a client can do beyond keys: sessions, locks, elections. Leaves to others: doing it
- * (`../client/`). Loads nothing of the server.
+ * Owns: the public names, and what a client can do beyond keys: sessions, locks, elections, registering services. Leaves to
+ * others: doing it (`../client/`, `../sidecar/`). Loads nothing of the server.
  */
 import { MusterClient as KeysClient } from '../client/client.ts'
 import { Election } from '../client/coordination/election.ts'
 import { acquireLock, type Lock, type LockOptions } from '../client/coordination/lock.ts'
 import { openSession, type Session, type SessionOptions } from '../client/coordination/session.ts'
+
+import { type Registered, type RegisterOptions, register } from '../sidecar/register.ts'
 
 export { ErrorCode } from '../api.ts'
 export type { RawAnswer, RequestOptions } from '../client/client.ts'
@@ -54,6 +56,9 @@ export type {
 } from '../client/options.ts'
 export type { Status } from '../client/status.ts'
 export type { Watched, WatchOptions } from '../client/watch.ts'
+export type { ServiceInstance } from '../sidecar/record.ts'
+export type { CloseOptions, Registered, RegisterOptions } from '../sidecar/register.ts'
+export { RegisterError, type RegisterErrorCode } from '../sidecar/register-error.ts'
 
 /**
  * A client of one cluster: muster, or any etcd with the v2 API (locks and elections need 2.3 or later). Close it at the end, or bind
@@ -81,5 +86,13 @@ export class MusterClient extends KeysClient {
   /** An election, to stand for or to observe; the key of that path is not touched. @throws RangeError on a path that is none. */
   election(path: string): Election {
     return new Election(this, path)
+  }
+
+  /**
+   * Announces a service of this process and keeps it announced, through failures of the store, until it is closed.
+   * @throws RegisterError on names, addresses and times that make no sense; the signal's reason.
+   */
+  register(options: RegisterOptions): Promise<Registered> {
+    return register(this, options)
   }
 }
