@@ -9,7 +9,7 @@ import { reasonOf } from './errors.ts'
 import { type Feed, type FeedSource, readOnce, type Snapshot } from './feed.ts'
 import { Follower } from './follower.ts'
 import type { TemplateResource } from './resource.ts'
-import { type RenderLog, Work, type WorkSettings } from './work.ts'
+import { type Keys, type RenderLog, Work, type WorkSettings } from './work.ts'
 
 export interface AgentOptions {
   readonly source: FeedSource
@@ -22,7 +22,6 @@ export interface AgentOptions {
 export class Agent {
   readonly #options: AgentOptions
   readonly #follower: Follower
-  readonly #fetched = new WeakMap<Work, FetchedKeys>()
   #works: readonly Work[] = []
   #unlisten: (() => void)[] = []
   /** Reading the directory again, one after the other. */
@@ -102,7 +101,7 @@ export class Agent {
     await this.#follower.keep(new Set(resources.flatMap(({ keys }) => keys)))
     this.#works = resources.map((resource) => {
       const feeds = resource.keys.map((key) => this.#follower.feed(key))
-      const work = this.#watched(new Work(resource, { snapshots: () => allOf(feeds) }, this.#options.settings))
+      const work = this.#watched(new Work(resource, new FollowedKeys(feeds), this.#options.settings))
       this.#unlisten.push(...feeds.map((feed) => feed.listen(() => work.change())))
       work.change()
       return work
@@ -113,17 +112,12 @@ export class Agent {
   /** A template whose keys are asked for at each attempt. */
   #fetching(resource: TemplateResource, signal: AbortSignal): Work {
     const fetched = new FetchedKeys(this.#options.source, resource.keys, signal)
-    const work = this.#watched(new Work(resource, fetched, this.#options.settings))
-    this.#fetched.set(work, fetched)
-    return work
+    return this.#watched(new Work(resource, fetched, this.#options.settings))
   }
 
   async #round(): Promise<boolean> {
     let good = true
-    for (const work of this.#works) {
-      await this.#fetched.get(work)?.fetch()
-      good = (await work.attempt()) && good
-    }
+    for (const work of this.#works) good = (await work.attempt()) && good
     if (this.#works.length === 0) this.#looked()
     return good
   }
@@ -144,18 +138,31 @@ export class Agent {
   }
 }
 
-function allOf(feeds: readonly Feed[]): readonly Snapshot[] | undefined {
-  const snapshots: Snapshot[] = []
-  for (const feed of feeds) {
-    const snapshot = feed.snapshot()
-    if (snapshot === undefined) return undefined
-    snapshots.push(snapshot)
+/** Keys that are followed. */
+class FollowedKeys implements Keys {
+  readonly #feeds: readonly Feed[]
+
+  constructor(feeds: readonly Feed[]) {
+    this.#feeds = feeds
   }
-  return snapshots
+
+  async prepare(signal: AbortSignal): Promise<void> {
+    for (const feed of this.#feeds) await feed.catchUp(signal)
+  }
+
+  snapshots(): readonly Snapshot[] | undefined {
+    const snapshots: Snapshot[] = []
+    for (const feed of this.#feeds) {
+      const snapshot = feed.snapshot()
+      if (snapshot === undefined) return undefined
+      snapshots.push(snapshot)
+    }
+    return snapshots
+  }
 }
 
 /** Keys that were read just now. */
-class FetchedKeys {
+class FetchedKeys implements Keys {
   readonly #source: FeedSource
   readonly #keys: readonly string[]
   readonly #signal: AbortSignal
@@ -168,8 +175,8 @@ class FetchedKeys {
     this.#signal = signal
   }
 
-  /** Never rejects: what went wrong is told by `snapshots`. */
-  async fetch(): Promise<void> {
+  /** What goes wrong is told by `snapshots`. */
+  async prepare(): Promise<void> {
     this.#problem = undefined
     try {
       this.#found = await Promise.all(this.#keys.map((key) => readOnce(this.#source, key, this.#signal)))

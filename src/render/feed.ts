@@ -8,6 +8,9 @@ import { ApiError } from '../client/errors.ts'
 import type { View } from '../client/follow.ts'
 import type { NodeJson } from '../client/node.ts'
 
+/** After so many views since the last rendering the next one reads everything instead. */
+const VIEWS_BEHIND = 20
+
 /** What a feed needs of the client. */
 export interface FeedSource {
   follow(path: string, options: { readonly signal?: AbortSignal }): AsyncIterable<View>
@@ -46,22 +49,44 @@ function collect(node: NodeJson, values: Map<string, string>): void {
 /** One path that is followed. */
 export class Feed {
   readonly path: string
+  readonly #source: FeedSource
   readonly #listeners = new Set<() => void>()
   #view: View | undefined
+  /** What was read past the events that are still to come. */
+  #ahead: Snapshot | undefined
+  #viewsSinceRead = 0
   #problem: unknown
 
-  constructor(path: string) {
+  constructor(path: string, source: FeedSource) {
     this.path = path
+    this.#source = source
   }
 
   /** Index of what is known; undefined before the first answer. */
   get index(): number | undefined {
-    return this.#view?.index
+    return this.#ahead?.index ?? this.#view?.index
+  }
+
+  /**
+   * Reads the path as a whole when events have come thick: each takes an answer of its own, so that many are behind, and
+   * whoever renders now wants what is, not what was. Never rejects: without an answer it is what it was.
+   */
+  async catchUp(signal: AbortSignal): Promise<void> {
+    const isBehind = this.#viewsSinceRead >= VIEWS_BEHIND
+    this.#viewsSinceRead = 0
+    if (!isBehind) return
+    try {
+      const read = await readOnce(this.#source, this.path, signal)
+      if (read.index > (this.#view?.index ?? 0)) this.#ahead = read
+    } catch {
+      // The events go on coming, and the client tells of a store that does not answer.
+    }
   }
 
   /** What is there now; undefined before the first answer. @throws what ended the following, when something did. */
   snapshot(): Snapshot | undefined {
     if (this.#problem !== undefined) throw this.#problem
+    if (this.#ahead !== undefined) return this.#ahead
     if (this.#view === undefined) return undefined
     const values = new Map<string, string>()
     for (const { path, dir, value } of this.#view.nodes.values()) if (!dir) values.set(path, value)
@@ -76,12 +101,19 @@ export class Feed {
 
   take(view: View): void {
     this.#view = view
+    this.#viewsSinceRead += 1
     this.#problem = undefined
-    for (const listener of this.#listeners) listener()
+    if (this.#ahead !== undefined && view.index <= this.#ahead.index && !view.fresh) return
+    this.#ahead = undefined
+    this.#tell()
   }
 
   fail(problem: unknown): void {
     this.#problem = problem
+    this.#tell()
+  }
+
+  #tell(): void {
     for (const listener of this.#listeners) listener()
   }
 }

@@ -27,7 +27,7 @@ export class Follower {
   feed(path: string): Feed {
     const known = this.#running.get(path)
     if (known !== undefined) return known.feed
-    const feed = new Feed(path)
+    const feed = new Feed(path, this.#source)
     const over = new AbortController()
     this.#running.set(path, { feed, over, done: this.#follow(feed, over.signal) })
     return feed

@@ -98,7 +98,8 @@ export function parseResource(name: string, text: string, defaults: ResourceDefa
     throw wrong(name, 'has no table [template]')
   }
   const fields = new Fields(name, template as Record<string, unknown>)
-  const prefix = cleanPath(`/${defaults.prefix || fields.text('prefix') || ''}`)
+  const ownPrefix = fields.text('prefix') ?? ''
+  const prefix = cleanPath(`/${defaults.prefix || ownPrefix}`)
   const resource: TemplateResource = {
     name,
     src: join(defaults.directory, 'templates', fields.required('src')),

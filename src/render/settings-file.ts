@@ -52,6 +52,7 @@ export function readConfdSettings(file: string, env: Readonly<Record<string, str
   }
   const text = (name: string): string | undefined => (get(name, 'string') as string | undefined) || undefined
   const on = (name: string): boolean | undefined => get(name, 'boolean') as boolean | undefined
+  const variableOr = (name: string, value: string | undefined): string | undefined => env[name] || value
   known.add('nodes').add('basic_auth').add('secret_keyring')
   const nodes = table['nodes'] ?? []
   if (!Array.isArray(nodes) || !nodes.every((node) => typeof node === 'string')) {
@@ -72,9 +73,9 @@ export function readConfdSettings(file: string, env: Readonly<Record<string, str
     logLevel: text('log-level'),
     username: text('username'),
     password: text('password'),
-    clientCaKeys: env['CONFD_CLIENT_CAKEYS'] || text('client_cakeys'),
-    clientCert: env['CONFD_CLIENT_CERT'] || text('client_cert'),
-    clientKey: env['CONFD_CLIENT_KEY'] || text('client_key'),
+    clientCaKeys: variableOr('CONFD_CLIENT_CAKEYS', text('client_cakeys')),
+    clientCert: variableOr('CONFD_CLIENT_CERT', text('client_cert')),
+    clientKey: variableOr('CONFD_CLIENT_KEY', text('client_key')),
   }
   return { ...settings, unknown: Object.keys(table).filter((name) => !known.has(name)) }
 }

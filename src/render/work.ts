@@ -45,6 +45,8 @@ export interface WorkSettings {
 
 /** Where the keys of a template come from. */
 export interface Keys {
+  /** Called before each attempt. Never rejects. */
+  prepare(signal: AbortSignal): Promise<void>
   /** One for each key of the resource; undefined: not known yet. @throws what keeps them from being known. */
   snapshots(): readonly Snapshot[] | undefined
 }
@@ -149,6 +151,7 @@ export class Work {
     const { state, resource } = this
     const { log } = this.#settings
     try {
+      await this.#keys.prepare(this.#over.signal)
       const snapshots = this.#keys.snapshots()
       if (snapshots === undefined) return true
       const index = Math.max(0, ...snapshots.map((one) => one.index))

@@ -7,7 +7,7 @@ import { quote } from '../template/quoted.ts'
 import { isList, lengthOf, Struct, type Value } from '../template/values.ts'
 
 /** Elements of one `seq`. */
-const SEQ_MAX = 1_000_000n
+const SEQ_MAX = 100_000n
 
 type Whole = (a: bigint, b: bigint) => bigint
 

@@ -11,7 +11,7 @@ import { type Command, type Operand, type ParsedTemplate, type Pipeline, placeOf
 import { isTrue, type Value } from './values.ts'
 
 /** Steps of one rendering: nested ranges over long lists end in seconds, not never. */
-const STEPS_MAX = 20_000_000
+const STEPS_MAX = 10_000_000
 
 /** One rendering: the variables, and what it has cost. */
 export class PipelineRunner {
