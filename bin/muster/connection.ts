@@ -10,7 +10,7 @@
 import { readFileSync } from 'node:fs'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { ClientOptions } from '../../src/client/options.ts'
-import { type EndpointWords, serversOf, variable } from './endpoints.ts'
+import { type EndpointWords, ourVariable, serversOf, variable } from './endpoints.ts'
 import { durationMs } from './go-values.ts'
 import { askPassword } from './password.ts'
 
@@ -92,9 +92,9 @@ export async function connectionOf(words: ConnectionWords): Promise<ClientOption
 /** The files that words or variables name. */
 export function tlsFilesOf(words: ConnectionWords): TlsFiles {
   return {
-    caFile: words.caFile || variable('MUSTER_CACERT', 'ETCDCTL_CA_FILE', 'ETCDCTL_CACERT'),
-    certFile: words.certFile || variable('MUSTER_CERT', 'ETCDCTL_CERT_FILE', 'ETCDCTL_CERT'),
-    keyFile: words.keyFile || variable('MUSTER_KEY', 'ETCDCTL_KEY_FILE', 'ETCDCTL_KEY'),
+    caFile: words.caFile || (ourVariable('CACERT') ?? variable('ETCDCTL_CA_FILE', 'ETCDCTL_CACERT')),
+    certFile: words.certFile || (ourVariable('CERT') ?? variable('ETCDCTL_CERT_FILE', 'ETCDCTL_CERT')),
+    keyFile: words.keyFile || (ourVariable('KEY') ?? variable('ETCDCTL_KEY_FILE', 'ETCDCTL_KEY')),
   }
 }
 
@@ -140,7 +140,7 @@ export function keyPath(text: string): string {
 
 /** `USER:PASSWORD`; undefined: nobody logs in. */
 async function loginOf(words: ConnectionWords): Promise<string | undefined> {
-  const given = words.username || words.user || variable('MUSTER_USERNAME', 'ETCDCTL_USERNAME')
+  const given = words.username || words.user || (ourVariable('USERNAME') ?? variable('ETCDCTL_USERNAME'))
   if (given !== undefined) return withPassword(given)
   // The later etcdctl has the password in a variable of its own.
   const user = variable('ETCDCTL_USER')

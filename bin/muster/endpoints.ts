@@ -44,15 +44,24 @@ export async function serversOf(words: EndpointWords): Promise<Servers> {
   return { endpoints, servername: insecure ? undefined : domain }
 }
 
-/** The value of the first of these variables that is set. Empty counts as not set. */
+/** The value of a variable of ours, named without its prefix. Empty counts as not set. */
+export function ourVariable(name: string): string | undefined {
+  return variable(`MUSTER_${name}`)
+}
+
+/** The value of the first of these variables that is set, likewise. */
 export function variable(...names: readonly string[]): string | undefined {
   return names.map((name) => process.env[name]).find((text) => text !== undefined && text !== '')
 }
 
 function namedEndpoints(words: EndpointWords): string {
   const word = words.endpoints || words.endpoint || words.peers
-  const named = word || variable('MUSTER_ENDPOINTS', 'ETCDCTL_ENDPOINTS', 'ETCDCTL_ENDPOINT', 'ETCDCTL_PEERS')
-  return named ?? variable('ETCD_MACHINES', 'ETCD_HOST') ?? ENDPOINTS_DEFAULT
+  const named = word || ourVariable('ENDPOINTS')
+  return (
+    named ??
+    variable('ETCDCTL_ENDPOINTS', 'ETCDCTL_ENDPOINT', 'ETCDCTL_PEERS', 'ETCD_MACHINES', 'ETCD_HOST') ??
+    ENDPOINTS_DEFAULT
+  )
 }
 
 async function discover(domain: string, insecure: boolean): Promise<readonly string[]> {

@@ -9,7 +9,7 @@ import { text } from 'node:stream/consumers'
 import type { Command } from 'commander'
 import { ownClientUrl } from '../../src/config/own-url.ts'
 import { type ConnectionWords, tlsFilesOf } from './connection.ts'
-import { variable } from './endpoints.ts'
+import { ourVariable, variable } from './endpoints.ts'
 
 /** Longer than the second that a member gives its own check. */
 const HEALTH_TIMEOUT_MS = 3_000
@@ -52,8 +52,8 @@ export function addHealthcheck(program: Command): void {
 function tlsOptions(words: Words): RequestOptions {
   const { caFile, certFile, keyFile } = tlsFilesOf(words)
   // The member's own: one certificate commonly serves both ends.
-  const cert = certFile ?? variable('MUSTER_CERT_FILE', 'ETCD_CERT_FILE')
-  const key = keyFile ?? variable('MUSTER_KEY_FILE', 'ETCD_KEY_FILE')
+  const cert = certFile ?? ourVariable('CERT_FILE') ?? variable('ETCD_CERT_FILE')
+  const key = keyFile ?? ourVariable('KEY_FILE') ?? variable('ETCD_KEY_FILE')
   return {
     ...(caFile === undefined ? { rejectUnauthorized: words.url !== undefined } : { ca: readFileSync(caFile) }),
     ...(cert === undefined || key === undefined ? {} : { cert: readFileSync(cert), key: readFileSync(key) }),
