@@ -11,7 +11,7 @@ import { parseWait, type Wait } from '../../src/render/duration.ts'
 import { parseSignal } from '../../src/render/resource.ts'
 import { type ConfdSettings, readConfdSettings } from '../../src/render/settings-file.ts'
 import { type ConnectionWords, wholeNumber } from './connection.ts'
-import { variable } from './endpoints.ts'
+import { ourVariable, variable } from './endpoints.ts'
 import { durationMs } from './go-values.ts'
 
 const CONFDIR_DEFAULT = '/etc/confd'
@@ -182,7 +182,7 @@ async function nodesOf(words: RenderWords, file: ConfdSettings): Promise<readonl
     const found = await resolveSrv(record)
     return found.map(({ name, port }) => `${scheme}://${name.replace(/\.$/, '')}:${port}`)
   }
-  return variable('MUSTER_ENDPOINTS', 'ETCDCTL_ENDPOINTS') === undefined ? file.nodes : []
+  return (ourVariable('ENDPOINTS') ?? variable('ETCDCTL_ENDPOINTS')) === undefined ? file.nodes : []
 }
 
 function levelOf(level: string): string {
