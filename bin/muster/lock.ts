@@ -55,7 +55,7 @@ async function run(path: string, command: readonly string[], words: LockWords): 
     await using client = new MusterClient(await connectionOf(words))
     const lock = await acquire(client, path, words, waiting.signal)
     if (lock === undefined) {
-      say(`the lock "${path}" is held by somebody else`)
+      say(`the lock "${path}" could not be had in time`)
       return HELD_EXIT.notInTime
     }
     const env = { MUSTER_LOCK_NAME: path, MUSTER_LOCK_FENCE: `${lock.fence}`, MUSTER_LOCK_KEY: lock.key }
@@ -81,8 +81,8 @@ async function acquire(
   const timer = wait === undefined || wait === 0 ? undefined : setTimeout(() => late.abort(), wait)
   const signal = AbortSignal.any([interrupted, late.signal])
   let waits = false
-  const onWait = (): void => {
-    if (!waits && !quiet) say(`waiting for the lock "${path}"`)
+  const onWait = (holder: string): void => {
+    if (!waits && !quiet) say(`the lock "${path}" is held by ${holder || 'somebody'}${wait === 0 ? '' : ': waiting'}`)
     waits = true
     if (wait === 0) late.abort()
   }

@@ -54,7 +54,7 @@ describe('muster lock', () => {
     const { client, muster } = await rig()
     const held = await client.lock('/job')
     const waiting = muster('lock', '/job', '--', 'echo', 'mine')
-    await waiting.untilOutput(/waiting for the lock "\/job"/)
+    await waiting.untilOutput(/the lock "\/job" is held by \S+:\d+: waiting/)
     expect(waiting.stdout).toBe('')
     await held.unlock()
     expect(await waiting.exited).toMatchObject({ code: 0 })
@@ -67,7 +67,7 @@ describe('muster lock', () => {
     for (const wait of ['0s', '100ms']) {
       const late = muster('lock', '--wait', wait, 'job', '--', 'echo', 'mine')
       expect(await late.exited).toMatchObject({ code: 75 })
-      expect([late.stdout, late.stderr]).toEqual(['', expect.stringContaining('is held by somebody else')])
+      expect([late.stdout, late.stderr]).toEqual(['', expect.stringContaining('could not be had in time')])
     }
     const next = client.lock('/job')
     await held.unlock()

@@ -15,8 +15,8 @@ export interface LockOptions extends SessionOptions {
   readonly session?: Session
   /** Ends the waiting alone: the place in the queue is given back. `AbortSignal.timeout(ms)` for a limit of time. */
   readonly signal?: AbortSignal | undefined
-  /** Called when somebody is found to hold it. */
-  readonly onWait?: () => void
+  /** Called when somebody else is found to hold it, with the name of that one's session. */
+  readonly onWait?: (holder: string) => void
 }
 
 /** A lock that is held until it is lost or given back. */
@@ -96,9 +96,9 @@ async function acquirePlace(
   client: QueueClient,
   directory: string,
   session: Session,
-  { name = '', signal, onWait }: LockOptions,
+  { signal, onWait }: LockOptions,
 ): Promise<Place> {
-  const place = await takePlace(client, directory, session, name, signal)
+  const place = await takePlace(client, directory, session, session.name, signal)
   try {
     await place.untilFirst(signal, onWait)
     return place

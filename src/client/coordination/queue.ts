@@ -120,10 +120,10 @@ export class Place {
   /**
    * Resolves once this place is the first. Outages are waited out while the place lasts.
    *
-   * @param onWait Called once, when somebody is found to be before us.
+   * @param onWait Called once, when somebody is found to be before us, with what the first one wrote.
    * @throws CoordinationError when the place is lost; ClientError that waiting does not cure; the signal's reason.
    */
-  async untilFirst(signal: AbortSignal | undefined, onWait?: () => void): Promise<void> {
+  async untilFirst(signal: AbortSignal | undefined, onWait?: (first: string) => void): Promise<void> {
     const over = signal === undefined ? this.signal : AbortSignal.any([this.signal, signal])
     for (let failures = 0, waits = false; ; ) {
       try {
@@ -134,7 +134,7 @@ export class Place {
           over.throwIfAborted()
           return
         }
-        if (!waits) onWait?.()
+        if (!waits) onWait?.((places[0] as Placed).value)
         waits = true
         await this.#untilGone(places[at - 1] as Placed, index, over)
         failures = 0

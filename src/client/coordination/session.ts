@@ -40,6 +40,8 @@ export class Session {
   readonly key: string
   /** Seconds. */
   readonly ttl: number
+  /** What its key holds. */
+  readonly name: string
   readonly #client: SessionClient
   readonly #over = new AbortController()
   readonly #own: KeptKey
@@ -47,9 +49,10 @@ export class Session {
   #closing: Promise<void> | undefined
 
   /** Open one with `openSession`. */
-  constructor(client: SessionClient, id: string, ttl: number, sentAtMs: number) {
+  constructor(client: SessionClient, id: string, name: string, ttl: number, sentAtMs: number) {
     this.#client = client
     this.id = id
+    this.name = name
     this.ttl = ttl
     this.key = keyOf(id)
     this.#own = new KeptKey(client, this.key, ttl, sentAtMs, (_key, _loss, error) => {
@@ -146,7 +149,7 @@ export async function openSession(
     // Nobody else knows the name: an earlier attempt of the same call has made it.
     if (!(error instanceof ApiError) || error.code !== ErrorCode.keyExists) throw error
   }
-  const session = new Session(client, id, ttl, sentAtMs)
+  const session = new Session(client, id, name, ttl, sentAtMs)
   const close = (): void => void session.close()
   if (signal?.aborted === true) close()
   signal?.addEventListener('abort', close, { once: true })

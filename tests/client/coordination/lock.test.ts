@@ -1,4 +1,5 @@
 /** A lock has one holder at a time, in the order of asking, and tells its holder when it is one no longer. */
+import { hostname } from 'node:os'
 import { describe, expect, test } from 'vitest'
 import type { MusterClient } from '../../../src/client/client.ts'
 import { acquireLock, type Lock } from '../../../src/client/coordination/lock.ts'
@@ -17,9 +18,10 @@ describeOnStores('a lock', (server) => {
   test('is given to the second when the first gives it back, with a larger token', async () => {
     const [one, two] = [server.client(), server.client()]
     const first = await acquireLock(one, '/turns/a')
-    let waits = 0
-    const asking = acquireLock(two, '/turns/a', { onWait: () => (waits += 1) })
-    await eventually('the second to wait', () => waits === 1)
+    const holders: string[] = []
+    const asking = acquireLock(two, '/turns/a', { onWait: (holder) => holders.push(holder) })
+    await eventually('the second to wait', () => holders.length > 0)
+    expect(holders).toEqual([`${hostname()}:${process.pid}`])
     expect(first.signal.aborted).toBe(false)
     await first.unlock()
     expect(first.signal.reason).toMatchObject({ code: 'MUSTER_LOCK_RELEASED' })
