@@ -147,7 +147,7 @@ function shuffled(texts: readonly string[]): readonly string[] {
 }
 
 /** The origin of an endpoint as it is given. @throws RangeError when it is none. */
-export function parseEndpoint(text: string): string {
+function parseEndpoint(text: string): string {
   const given = text.trim()
   const full = given.includes('://') ? given : `http://${given}`
   if (!URL.canParse(full)) throw new RangeError(`"${given}" is no endpoint: expected http://HOST:PORT`)

@@ -13,7 +13,7 @@ import { keyTarget } from './target.ts'
 import { ANSWER_BYTES_MAX } from './wire.ts'
 
 /** A poll is begun anew after this long: a server that is gone is noticed, and the index moves on. Milliseconds. */
-const POLL_MS_DEFAULT = 30_000
+export const POLL_MS_DEFAULT = 30_000
 
 export interface PollOptions {
   readonly recursive?: boolean

@@ -12,7 +12,8 @@ import { ApiError, ClientError } from './errors.ts'
 import { errorOf } from './failures.ts'
 import type { Http } from './http.ts'
 import type { EventJson } from './node.ts'
-import { type PolledThere, pollOnce } from './poll.ts'
+import { Pace } from './pace.ts'
+import { POLL_MS_DEFAULT, type PolledThere, pollOnce } from './poll.ts'
 import type { Prefix } from './prefix.ts'
 import { keyTarget } from './target.ts'
 
@@ -21,7 +22,10 @@ export interface WatchOptions {
   readonly recursive?: boolean
   /** The first index wanted: one more than that of what you have read. 0 or none: what happens from now on. */
   readonly from?: number | undefined
-  /** A poll is begun anew after this long: a server that is silently gone is noticed then. Milliseconds; 30 s by default. */
+  /**
+   * A poll is begun anew after this long at most, sooner on a busy server: one that is silently gone is noticed then.
+   * Milliseconds; 30 s by default.
+   */
   readonly pollMs?: number | undefined
   readonly signal?: AbortSignal | undefined
 }
@@ -42,7 +46,8 @@ export async function* watchKey(
   path: string,
   options: WatchOptions,
 ): AsyncGenerator<Watched, void, void> {
-  const { recursive = false, pollMs, signal } = options
+  const { recursive = false, pollMs: pollMsMax = POLL_MS_DEFAULT, signal } = options
+  const pace = new Pace(pollMsMax)
   const full = cleaned(prefix.full(path))
   const isOver = (): boolean => signal?.aborted === true || http.over.aborted
   let next = options.from ?? 0
@@ -50,9 +55,11 @@ export async function* watchKey(
   let failures = 0
   while (!isOver()) {
     let polled: PolledThere
+    const beganMs = performance.now()
     try {
       if (next === 0) next = (await indexNow(http, full, signal)) + 1
-      polled = await pollOnce(http, full, { recursive, waitIndex: next, pollMs, signal })
+      polled = await pollOnce(http, full, { recursive, waitIndex: next, pollMs: pace.pollMs, signal })
+      pace.polled(polled.index, beganMs)
     } catch (error) {
       if (isOver()) return
       if (!(error instanceof ClientError)) throw error

@@ -87,6 +87,18 @@ describe('a watch', () => {
     expect(asked).toEqual(['7', '101', '201', '301'])
   })
 
+  test('begins its polls anew before a busy store has left it behind', async () => {
+    const odd = await startOdd((_request, response) => {
+      response.writeHead(200, { 'x-etcd-index': `${odd.asked.length * 5_000}` }).flushHeaders()
+    })
+    const over = new AbortController()
+    const next = clientOf([odd.url]).watch('/a', { from: 7, signal: over.signal }).next()
+    // Polls of full length would take a minute and a half.
+    await expect.poll(() => odd.asked.length, { timeout: 15_000 }).toBeGreaterThan(2)
+    over.abort()
+    await next
+  })
+
   test('that a server ended without an event asks again, behind what that server had looked at', async () => {
     const asked: (string | undefined)[] = []
     const odd = await startOdd((request, response) => {
