@@ -33,7 +33,10 @@ import type { Disk } from './store/disk.ts'
 
 /** A running member. */
 export interface Member {
-  /** Resolves once clients are served and this member votes: it has caught up with a majority. Rejects when it cannot listen for them; never settles for one that was removed. */
+  /**
+   * Resolves once clients are served and this member votes: it has caught up with a majority. Rejects when it cannot listen for
+   * them; never settles for one that was removed.
+   */
   readonly ready: Promise<void>
   /** Where clients are served, with true ports. Empty before this member has caught up. */
   readonly clientUrls: readonly string[]
