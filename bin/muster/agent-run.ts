@@ -9,7 +9,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { MusterClient } from '../../src/client/client.ts'
 import type { ClientOptions } from '../../src/client/options.ts'
 import { createLog } from '../../src/log.ts'
-import { Agent } from '../../src/sidecar/agent.ts'
+import { Agent, STORE_REQUESTS_MAX } from '../../src/sidecar/agent.ts'
 import { clientStore, requestTimeoutMs } from '../../src/sidecar/client-store.ts'
 import { Control } from '../../src/sidecar/control.ts'
 import type { KeyStore, RegisterLog } from '../../src/sidecar/ports.ts'
@@ -68,7 +68,7 @@ export async function runAgent({ words, settings, connection, feed, beside, ling
     descriptor: 2,
     colours: process.stderr.isTTY === true && !process.env['NO_COLOR'],
   })
-  await using client = new MusterClient(connection)
+  await using client = new MusterClient({ ...connection, connectionsMax: 2 * STORE_REQUESTS_MAX })
   const store = clientStore(client, requestTimeoutMs(settings.refreshMs))
   const agent = new Agent({ store, settings, log, shutdownMs: words.shutdownTimeout })
   const over = new AbortController()

@@ -9,14 +9,18 @@ import type { CheckResult } from './checks/check.ts'
 import { Gate } from './gate.ts'
 import { formatAddress } from './names.ts'
 import type { KeyStore, RegisterLog } from './ports.ts'
+import { Reach } from './reach.ts'
 import { RegisterError } from './register-error.ts'
 import type { RegistrationSettings } from './registration.ts'
 import { keyOfInstance, type Service } from './service.ts'
 
 /** Instances of one agent. One more is refused, with a line in the log. */
 export const INSTANCES_MAX = 10_000
-/** Requests to the store at a time: enough to keep 10,000 alive, too few to crowd anybody out. */
-const STORE_REQUESTS_MAX = 16
+/**
+ * Instances that ask the store at a time. Servers take many requests in one turn, so it is cheap to ask side by side, and on a slow
+ * network or a busy machine it is the only way to keep hundreds alive: 64 at half a second each are 128 heartbeats a second.
+ */
+export const STORE_REQUESTS_MAX = 64
 const CHECKS_MAX = 32
 
 export interface AgentOptions {
@@ -36,7 +40,8 @@ export class Agent {
   #closed = false
 
   constructor({ store, settings, log, shutdownMs }: AgentOptions) {
-    this.#around = { store, settings, log, storeGate: new Gate(STORE_REQUESTS_MAX), checkGate: new Gate(CHECKS_MAX) }
+    const [storeGate, checkGate] = [new Gate(STORE_REQUESTS_MAX), new Gate(CHECKS_MAX)]
+    this.#around = { store, settings, log, storeGate, checkGate, reach: new Reach(log) }
     this.#shutdownMs = shutdownMs
   }
 

@@ -9,6 +9,7 @@ import type { CheckResult } from './checks/check.ts'
 import { Checker } from './checks/checker.ts'
 import type { Gate } from './gate.ts'
 import type { KeyStore, RegisterLog } from './ports.ts'
+import type { Reach } from './reach.ts'
 import type { InstanceStatus, ServiceInstance } from './record.ts'
 import { Registration, type RegistrationSettings, type StoreState } from './registration.ts'
 import { describeInstance, type Service } from './service.ts'
@@ -19,6 +20,7 @@ export interface Surroundings {
   readonly settings: RegistrationSettings
   /** Requests to the store at a time. */
   readonly storeGate: Gate
+  readonly reach: Reach
   /** Checks at a time. */
   readonly checkGate: Gate
   readonly log: RegisterLog
@@ -63,13 +65,8 @@ export class Announcement {
     this.#service = service
     this.#health = initialHealth(service)
     this.#status = this.#health
-    this.#registration = new Registration(
-      around.store,
-      around.settings,
-      service.exposedPort,
-      around.storeGate,
-      around.log,
-    )
+    const { store, settings, storeGate, reach, log } = around
+    this.#registration = new Registration(store, settings, service.exposedPort, storeGate, reach, log)
     this.#begin()
     this.#tellStore()
   }

@@ -17,12 +17,12 @@ export type KeysClient = Pick<
 
 /** Requests for one call, fail-over included; whoever calls tries again for ever. */
 const ATTEMPTS_MAX = 3
-const TIMEOUT_MS_MIN = 500
+const TIMEOUT_MS_MIN = 1_000
 const TIMEOUT_MS_MAX = 5_000
 
 /** How long one request may take, so that several fit between two heartbeats. Milliseconds. */
 export function requestTimeoutMs(refreshMs: number): number {
-  return Math.round(Math.min(TIMEOUT_MS_MAX, Math.max(TIMEOUT_MS_MIN, refreshMs / 3)))
+  return Math.round(Math.min(TIMEOUT_MS_MAX, Math.max(TIMEOUT_MS_MIN, refreshMs / 2)))
 }
 
 /** @param timeoutMs for one request */

@@ -7,6 +7,7 @@ import { Announcement, type AnnouncementStatus } from './announcement.ts'
 import { clientStore, type KeysClient, requestTimeoutMs } from './client-store.ts'
 import { Gate } from './gate.ts'
 import { type RegisterLog, SILENT } from './ports.ts'
+import { Reach } from './reach.ts'
 import { type ServiceOptions, settleService } from './service.ts'
 import { type AnnounceOptions, settleAnnouncing } from './settings.ts'
 
@@ -61,6 +62,7 @@ export async function register(client: KeysClient, options: RegisterOptions): Pr
     settings,
     storeGate: new Gate(1),
     checkGate: new Gate(1),
+    reach: new Reach(logger),
     log: logger,
   })
   const registered: Registered = {

@@ -13,6 +13,7 @@ import { keysOf } from './layouts/keys.ts'
 import type { LayoutKey, LayoutName, Placement } from './layouts/layout.ts'
 import { Alarm, backOffMs } from './pause.ts'
 import type { KeyStore, RegisterLog } from './ports.ts'
+import type { Reach } from './reach.ts'
 import type { ServiceInstance } from './record.ts'
 
 /** What all instances of an agent have in common. */
@@ -51,6 +52,7 @@ export class Registration {
   readonly #settings: RegistrationSettings
   readonly #place: Placement
   readonly #gate: Gate
+  readonly #reach: Reach
   readonly #log: RegisterLog
   readonly #alarm = new Alarm()
   readonly #over = new AbortController()
@@ -72,11 +74,19 @@ export class Registration {
   #refreshes = true
   #running: Promise<void> | undefined
 
-  constructor(store: KeyStore, settings: RegistrationSettings, exposedPort: number, gate: Gate, log: RegisterLog) {
+  constructor(
+    store: KeyStore,
+    settings: RegistrationSettings,
+    exposedPort: number,
+    gate: Gate,
+    reach: Reach,
+    log: RegisterLog,
+  ) {
     this.#store = store
     this.#settings = settings
     this.#place = { prefix: settings.prefix, domain: settings.domain, exposedPort }
     this.#gate = gate
+    this.#reach = reach
     this.#log = log
   }
 
@@ -226,20 +236,29 @@ export class Registration {
   }
 
   async #beat(signal: AbortSignal): Promise<void> {
+    const alive = [...this.#held.values()].filter(
+      ({ key, sure }) => sure && key.kind !== 'shared' && key.kind !== 'inside',
+    )
+    // Side by side: a refresh changes nothing that another could overtake, and on a busy machine each takes its time.
+    const beats = await Promise.allSettled(alive.map((held) => this.#beatOne(held, signal)))
+    if (beats.some((beat) => beat.status === 'fulfilled' && !beat.value)) this.#doubt()
+    for (const beat of beats) if (beat.status === 'rejected') throw beat.reason
+  }
+
+  /** False: the key is gone. */
+  async #beatOne({ key }: Held, signal: AbortSignal): Promise<boolean> {
     const { ttl } = this.#instance as ServiceInstance
-    for (const { key, sure } of [...this.#held.values()]) {
-      if (!sure || key.kind === 'shared' || key.kind === 'inside') continue
-      const value = this.#refreshes || key.kind !== 'own' ? await this.#store.refresh(key.path, ttl, signal) : ''
-      if (value === undefined) {
-        this.#log.warn({ path: key.path }, 'registration was gone: registering again')
-        this.#doubt()
-        return
-      }
-      if (key.kind !== 'own' || value === key.value) continue
-      if (value !== '') this.#log.warn({ path: key.path, value }, 'somebody else wrote over this registration')
-      else this.#refreshes = false
-      this.#held.set(key.path, { key, sure: false, values: [key.value] })
+    const { path, kind } = key
+    const value = this.#refreshes || kind !== 'own' ? await this.#store.refresh(path, ttl, signal) : ''
+    if (value === undefined) {
+      this.#log.warn({ path }, 'registration was gone: registering again')
+      return false
     }
+    if (kind !== 'own' || value === key.value) return true
+    if (value !== '') this.#log.warn({ path, value }, 'somebody else wrote over this registration')
+    else this.#refreshes = false
+    this.#held.set(path, { key, sure: false, values: [key.value] })
+    return true
   }
 
   /** Looks at every key that is ours when it is there; nothing is written where nothing differs. */
@@ -267,7 +286,7 @@ export class Registration {
   }
 
   #agreed(): void {
-    if (this.#state === 'away') this.#log.info({}, 'the store answers again')
+    this.#reach.answered()
     this.#state = 'registered'
     this.#error = undefined
     this.#failures = 0
@@ -276,7 +295,7 @@ export class Registration {
 
   #failed(error: ClientError): number {
     this.#failures++
-    if (this.#state !== 'away') this.#log.warn({ err: error }, 'the store cannot be asked: going on with what is known')
+    this.#reach.failed(error)
     this.#state = 'away'
     this.#error = error
     return backOffMs(this.#failures, Math.min(BACK_OFF_MS_MAX, this.#settings.refreshMs / 2))

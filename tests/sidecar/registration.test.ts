@@ -3,6 +3,7 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import { Gate } from '../../src/sidecar/gate.ts'
 import type { LayoutName } from '../../src/sidecar/layouts/layout.ts'
 import { SILENT } from '../../src/sidecar/ports.ts'
+import { Reach } from '../../src/sidecar/reach.ts'
 import { makeInstance, renderRecord } from '../../src/sidecar/record.ts'
 import { Registration } from '../../src/sidecar/registration.ts'
 import { eventually } from '../support/eventually.ts'
@@ -21,7 +22,7 @@ interface Times {
 function rig({ refreshMs = 20, resyncMs = 100_000, layouts = ['registrator'] }: Times = {}) {
   const store = new FakeKeyStore()
   const settings = { layouts, prefix: '/services', domain: 'd', refreshMs, resyncMs }
-  const registration = new Registration(store, settings, 80, new Gate(1), SILENT)
+  const registration = new Registration(store, settings, 80, new Gate(1), new Reach(SILENT), SILENT)
   onTestFinished(async () => {
     store.comeBack()
     await registration.close(false, 1_000)
@@ -159,7 +160,7 @@ describe('heartbeats', () => {
     registration.want(api)
     await registration.settled()
     await eventually('writes instead', () => store.writes.filter((call) => call === `write ${ADDRESS}`).length >= 4)
-    expect(store.calls.filter((call) => call.startsWith('refresh ')).length).toBe(1)
+    expect(store.calls.filter((call) => call.startsWith('refresh ')).length).toBe(2)
     await eventually(
       'the values',
       () => store.keys.get(ADDRESS) === '10.0.0.5:80' && store.keys.get(META) === renderRecord(api),

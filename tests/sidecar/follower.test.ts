@@ -1,0 +1,159 @@
+/** Containers that come and go, and an engine that goes away. */
+import { expect, onTestFinished, test } from 'vitest'
+import { Agent } from '../../src/sidecar/agent.ts'
+import { Engine } from '../../src/sidecar/engine/engine.ts'
+import { Follower, type FollowOptions } from '../../src/sidecar/engine/follower.ts'
+import { SILENT } from '../../src/sidecar/ports.ts'
+import { settleAnnouncing } from '../../src/sidecar/settings.ts'
+import { eventually } from '../support/eventually.ts'
+import { FakeEngine } from '../support/fake-engine.ts'
+import { FakeKeyStore } from '../support/fake-key-store.ts'
+
+const rules = {
+  ...{ hostName: 'h1', ip: '', ownAddress: '10.0.0.5', internal: false, explicit: false, ipLabel: '', tags: '' },
+  ...{ checkDefault: undefined, allowsCommands: false },
+}
+const WEB = { name: 'web', ports: { '80/tcp': 32_768 } }
+
+async function rig(options: Partial<FollowOptions> = {}) {
+  const fake = await FakeEngine.start()
+  const store = new FakeKeyStore()
+  const agent = new Agent({ store, settings: settleAnnouncing({}), log: SILENT, shutdownMs: 1_000 })
+  let listed = 0
+  const onListed = async (): Promise<void> => void listed++
+  const engine = new Engine(`unix://${fake.path}`)
+  const rest = {
+    rules,
+    ttl: 30,
+    deregister: 'always',
+    relistMs: Number.POSITIVE_INFINITY,
+    log: SILENT,
+    onListed,
+  } as const
+  const follower = new Follower({ engine, agent, ...rest, ...options })
+  onTestFinished(async () => {
+    await follower.close()
+    await agent.close(false)
+  })
+  const has = (path: string) => eventually(path, () => store.keys.has(path))
+  const lacks = (path: string) => eventually(`no ${path}`, () => !store.keys.has(path))
+  return { fake, store, agent, follower, has, lacks, listings: () => listed }
+}
+
+test('those that run already are announced, and those that start and die later', async () => {
+  const { fake, store, follower, has, lacks } = await rig()
+  fake.run(WEB)
+  await follower.start()
+  await has('/services/web/h1:web:80')
+  expect(store.keys.get('/services/web/h1:web:80')).toBe('10.0.0.5:32768')
+  const api = fake.run({ name: 'api', env: ['SERVICE_NAME=backend'], ports: { '8080/tcp': 8080 } })
+  await has('/services/backend/h1:api:8080')
+  fake.die(api, 1)
+  await lacks('/services/backend/_meta/h1:api:8080')
+  expect(store.keys.has('/services/web/h1:web:80')).toBe(true)
+})
+
+test('it listens before it lists, so that nothing is missed in between', async () => {
+  const { fake, follower, has } = await rig()
+  fake.run(WEB)
+  let once = true
+  fake.beforeInspect = () => {
+    if (once) fake.run({ name: 'meanwhile', ports: { '80/tcp': 9_000 } })
+    once = false
+  }
+  await follower.start()
+  await has('/services/meanwhile/h1:meanwhile:80')
+  expect(fake.asked[0]).toBe('/events')
+})
+
+test('while the engine is away everything stays, and afterwards what was missed is made up for', async () => {
+  const { fake, store, follower, has, lacks } = await rig()
+  const web = fake.run(WEB)
+  fake.run({ name: 'stays', ports: { '80/tcp': 9_000 } })
+  await follower.start()
+  await has('/services/web/h1:web:80')
+  await has('/services/stays/h1:stays:80')
+  await fake.stop()
+  await eventually('it noticed', () => fake.listeners === 0)
+  fake.die(web, 0, false)
+  fake.run({ name: 'new', ports: { '80/tcp': 9_001 } }, false)
+  expect(store.keys.has('/services/web/h1:web:80')).toBe(true)
+  await fake.listen()
+  await has('/services/new/h1:new:80')
+  await lacks('/services/web/h1:web:80')
+  expect(store.writes.filter((call) => call.endsWith('stays:80')).length).toBe(2)
+})
+
+test('an engine that is not there yet is waited for', async () => {
+  const { fake, follower, has } = await rig()
+  await fake.stop()
+  const started = follower.start()
+  fake.run(WEB, false)
+  await fake.listen()
+  await started
+  await has('/services/web/h1:web:80')
+})
+
+test('events that were never told are made up for by listing', async () => {
+  const { fake, follower, has, lacks, listings } = await rig()
+  const web = fake.run(WEB)
+  await follower.start()
+  await has('/services/web/h1:web:80')
+  fake.die(web, 0, false)
+  fake.run({ name: 'silent', ports: { '80/tcp': 9_000 } }, false)
+  follower.relist()
+  await has('/services/silent/h1:silent:80')
+  await lacks('/services/web/h1:web:80')
+  expect(listings()).toBe(2)
+})
+
+test('HEALTHCHECK decides while there is no check of its own', async () => {
+  const { fake, store, follower, has, lacks } = await rig()
+  const sick = fake.run({ ...WEB, health: 'starting' })
+  await follower.start()
+  await has('/services/web/_meta/h1:web:80')
+  expect(store.keys.has('/services/web/h1:web:80')).toBe(false)
+  fake.become(sick, 'healthy')
+  await has('/services/web/h1:web:80')
+  fake.become(sick, 'unhealthy')
+  await lacks('/services/web/h1:web:80')
+  await eventually('the record', () => store.keys.get('/services/web/_meta/h1:web:80')?.includes('"critical"'))
+})
+
+test('with on-success a failed container stays known as critical until it starts again or is removed', async () => {
+  const { fake, store, follower, has, lacks } = await rig({ deregister: 'on-success' })
+  const web = fake.run(WEB)
+  await follower.start()
+  await has('/services/web/h1:web:80')
+  fake.die(web, 1)
+  await lacks('/services/web/h1:web:80')
+  await eventually('the record', () => store.keys.get('/services/web/_meta/h1:web:80')?.includes('"critical"'))
+  follower.relist()
+  fake.run(WEB)
+  await has('/services/web/h1:web:80')
+  fake.die(web, 1)
+  await lacks('/services/web/h1:web:80')
+  fake.destroy(web)
+  await lacks('/services/web/_meta/h1:web:80')
+  const stopped = fake.run({ name: 'stopped', ports: { '80/tcp': 9_000 } })
+  await has('/services/stopped/h1:stopped:80')
+  fake.die(stopped, 143)
+  await lacks('/services/stopped/_meta/h1:stopped:80')
+})
+
+test('a container that says nonsense does not keep the others from being announced', async () => {
+  const { fake, store, follower, has } = await rig()
+  fake.run({
+    name: 'bad',
+    env: ['SERVICE_NAME=_hidden', 'SERVICE_CHECK_HTTP=/x', 'SERVICE_CHECK_INTERVAL=0s'],
+    ports: { '1/tcp': 1 },
+  })
+  fake.run(WEB)
+  await follower.start()
+  await has('/services/web/h1:web:80')
+  expect([...store.keys.keys()].filter((path) => path.includes('hidden'))).toEqual([])
+})
+
+test('a target that is no engine is refused', () => {
+  expect(() => new Engine('ssh://host')).toThrow(expect.objectContaining({ code: 'MUSTER_REGISTER_BAD_SETTINGS' }))
+})
