@@ -70,16 +70,16 @@ function isHiddenBelow(path: string, key: string): boolean {
 }
 
 function isSame(one: WatchedEvent, other: WatchedEvent | undefined): boolean {
-  return other !== undefined && timeless(one.text) === timeless(other.text)
+  return other !== undefined && plain(one.text) === plain(other.text)
 }
 
 function isSameList(some: readonly WatchedEvent[], others: readonly WatchedEvent[]): boolean {
   return some.length === others.length && some.every((event, at) => isSame(event, others[at]))
 }
 
-/** Times were compared already, or belong to what the other never delivers. */
-function timeless(text: string): string {
-  return text.replace(/"expiration":"[^"]*"(,"ttl":-?\d+)?/g, '"expiration":"*"')
+/** Times were compared already, or belong to what the other never delivers; each writes U+FFFD in its own way. */
+function plain(text: string): string {
+  return text.replace(/"expiration":"[^"]*"(,"ttl":-?\d+)?/g, '"expiration":"*"').replaceAll('\xef\xbf\xbd', '\\ufffd')
 }
 
 function read({ step, etcd, muster, index, prefix }: Observation): Watched | undefined {
