@@ -183,6 +183,7 @@ export class Http {
     const beganMs = performance.now()
     const tried: string[] = []
     let earlier: ClientError | undefined
+    let rests = 0
     for (let number = 1; ; number += 1) {
       const endpoint = ask.endpoint ?? this.endpoints.pick(tried)
       try {
@@ -199,14 +200,16 @@ export class Http {
         }
         this.leave(endpoint, error)
         const mayRepeat = error.definite || reads || ask.repeatable === true || this.#wire.isNeverSent(thrown)
-        if (!mayRepeat || number >= attemptsMax) throw error
+        if (!mayRepeat || attemptsMax === 1) throw error
         if (!error.definite) earlier ??= error
         tried.push(endpoint)
         const isAllTried = ask.endpoint !== undefined || tried.length >= this.endpoints.count
         if (!isAllTried) continue
+        if (number >= attemptsMax) throw error
         // Every server was asked: from here on the time is bounded too, or a call would take many times its limit.
         if (performance.now() - beganMs > (ask.timeoutMs ?? timeoutMs)) throw error
-        await this.rest(ask, number - this.endpoints.count + 1, error)
+        rests += 1
+        await this.rest(ask, rests, error)
         ask.signal?.throwIfAborted()
         if (this.#over.signal.aborted) throw closedError(earlier === undefined)
       }

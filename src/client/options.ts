@@ -25,11 +25,11 @@ export interface ClientTls {
 
 /** How often a call is sent, and how long it rests in between. */
 export interface Retry {
-  /** Requests sent for one call, the first included. 1: never again. */
+  /** Requests sent for one call, the first included; one to each server in any case, unless it is 1. 6 by default. */
   readonly attemptsMax: number
-  /** The first pause; each further one is twice as long, and all are shortened by up to a half at random. Milliseconds. */
+  /** The first pause; each further one is twice as long, and all are shortened by up to a half at random. Milliseconds; 50. */
   readonly delayMsMin: number
-  /** The longest pause. Milliseconds. */
+  /** The longest pause. Milliseconds; 2,000. */
   readonly delayMsMax: number
 }
 

@@ -102,6 +102,16 @@ describe('the budget', () => {
     expect(server.asked).toHaveLength(5)
   })
 
+  test('lets every server be asked once, however many there are', async () => {
+    const ports = await Promise.all(Array.from({ length: 8 }, () => deadPort()))
+    const { url } = await startRig()
+    const urls = [...ports.map((port) => `http://127.0.0.1:${port}`), url]
+    await clientOf(urls, { retry: { attemptsMax: 2 } }).set('/a', '1')
+    expect(await errorOf(clientOf(urls, { retry: { attemptsMax: 1 } }).set('/a', '1'))).toMatchObject({
+      definite: true,
+    })
+  })
+
   test('ends them too when the time of the call is over and every server was asked', async () => {
     const silent = await startOdd(() => undefined)
     const other = await startOdd(() => undefined)
