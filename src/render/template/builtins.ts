@@ -6,6 +6,7 @@
 import { equalsAny, order } from './compare.ts'
 import { FunctionError } from './errors.ts'
 import type { FunctionTable, TemplateFunction } from './functions.ts'
+import { printResult } from './print.ts'
 import { sprint, sprintf, sprintln } from './printf.ts'
 import { isList, isMap, isTrue, lengthOf, typeName, type Value } from './values.ts'
 
@@ -22,9 +23,9 @@ export const BUILTINS: FunctionTable = new Map<string, TemplateFunction>([
   ['print', { parameters: [], rest: 'any', run: sprint }],
   ['println', { parameters: [], rest: 'any', run: sprintln }],
   ['printf', { parameters: ['string'], rest: 'any', run: ([format, ...values]) => sprintf(String(format), values) }],
-  ['html', { parameters: [], rest: 'any', run: (values) => escapeHtml(sprint(values)) }],
-  ['js', { parameters: [], rest: 'any', run: (values) => escapeJs(sprint(values)) }],
-  ['urlquery', { parameters: [], rest: 'any', run: (values) => escapeQuery(sprint(values)) }],
+  ['html', { parameters: [], rest: 'any', run: (values) => escapeHtml(shown(values)) }],
+  ['js', { parameters: [], rest: 'any', run: (values) => escapeJs(shown(values)) }],
+  ['urlquery', { parameters: [], rest: 'any', run: (values) => escapeQuery(shown(values)) }],
   ['call', { parameters: ['any'], rest: 'any', run: callOf }],
   ['eq', { parameters: ['any'], rest: 'any', run: ([first = null, ...others]) => equalsAny(first, others) }],
   ['ne', { parameters: ['any', 'any'], run: ([a = null, b = null]) => !equalsAny(a, [b]) }],
@@ -33,6 +34,11 @@ export const BUILTINS: FunctionTable = new Map<string, TemplateFunction>([
   ['gt', { parameters: ['any', 'any'], run: ([a = null, b = null]) => order(a, b) > 0 }],
   ['ge', { parameters: ['any', 'any'], run: ([a = null, b = null]) => order(a, b) >= 0 }],
 ])
+
+/** What an escaper escapes: nil shows as an action shows it. */
+function shown(values: readonly Value[]): string {
+  return sprint(values.map((value) => (value === null ? printResult(value) : value)))
+}
 
 function callOf([value = null]: readonly Value[]): Value {
   throw new FunctionError(value === null ? 'call of nil' : `non-function of type ${typeName(value)}`)

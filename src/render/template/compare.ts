@@ -4,7 +4,7 @@
  * Owns: what may be compared with what, as in Go.
  */
 import { FunctionError } from './errors.ts'
-import { compareBytes, typeName, type Value } from './values.ts'
+import { compareBytes, Struct, typeName, type Value } from './values.ts'
 
 /** Whether the first equals any of the others. @throws FunctionError when they cannot be compared. */
 export function equalsAny(first: Value, others: readonly Value[]): boolean {
@@ -13,13 +13,18 @@ export function equalsAny(first: Value, others: readonly Value[]): boolean {
 }
 
 function equals(a: Value, b: Value): boolean {
-  for (const value of [a, b]) {
-    if (typeof value === 'object' && value !== null)
-      throw new FunctionError(`non-comparable type ${typeName(value)}: ${typeName(value)}`)
-  }
   if (a === null || b === null) return a === b
+  if (typeof a === 'object' && typeof b === 'object') {
+    if (a instanceof Struct && b instanceof Struct && a.typeName === b.typeName) return a === b || haveSameFields(a, b)
+    throw new FunctionError(`non-comparable type ${typeName(a)}: ${typeName(b)}`)
+  }
   if (typeof a !== typeof b) throw new FunctionError('incompatible types for comparison')
   return a === b
+}
+
+/** Records are equal when their fields are; those that Go hands out by pointer only when they are one and the same. */
+function haveSameFields(a: Struct, b: Struct): boolean {
+  return !a.pointer && [...a.fields].every(([name, value]) => equals(value, b.fields.get(name) ?? null))
 }
 
 /** Negative, 0 or positive. @throws FunctionError when they have no order. */

@@ -10,7 +10,7 @@ import { printResult } from './print.ts'
 import { isList, isMap, isTrue, sortedKeys, typeName, type Value } from './values.ts'
 
 /** Characters of one rendering. A file of more is no configuration. */
-export const OUTPUT_CHARS_MAX = 64 * 1024 * 1024
+const OUTPUT_CHARS_MAX = 64 * 1024 * 1024
 /** Templates that call each other. */
 const CALLS_MAX = 200
 

@@ -48,7 +48,7 @@ export function printComposite(value: Value & object, printOne: PrintOne, named:
 }
 
 /** Go's `%g` with as many digits as the number has: an exponent from a million on and below 1e-4. */
-export function printFloat(float: number): string {
+function printFloat(float: number): string {
   const sign = float < 0 || Object.is(float, -0) ? '-' : ''
   return special(float) ?? sign + generalForm(Math.abs(float), undefined)
 }

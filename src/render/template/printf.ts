@@ -16,6 +16,8 @@ interface Form {
   readonly minus: boolean
   readonly plus: boolean
   readonly sharp: boolean
+  /** Fields with their names. */
+  readonly named: boolean
   readonly space: boolean
   readonly zero: boolean
   readonly width: number | undefined
@@ -59,6 +61,7 @@ export function sprintf(format: string, values: readonly Value[]): string {
         minus,
         plus: flags.includes('+'),
         sharp: flags.includes('#'),
+        named: false,
         space: flags.includes(' '),
         zero: flags.includes('0') && !minus,
         width: width === undefined ? undefined : Math.abs(width),
@@ -75,9 +78,14 @@ export function sprintf(format: string, values: readonly Value[]): string {
   return `${text}%!(EXTRA ${extra.join(', ')})`
 }
 
-function formatOne(value: Value, form: Form, depth: number): string {
+function formatOne(value: Value, given: Form, depth: number): string {
+  // With %v a plus asks for the names of fields, not for signs.
+  const form = given.verb === 'v' && given.plus ? { ...given, plus: false, named: true } : given
   if (form.verb === 'T') return pad(typeName(value), form)
-  if (value === null) return form.verb === 'v' ? pad('<nil>', form) : `%!${form.verb}(<nil>)`
+  if (value === null) {
+    if (depth > 0) return '<nil>'
+    return form.verb === 'v' ? pad('<nil>', form) : `%!${form.verb}(<nil>)`
+  }
   switch (typeof value) {
     case 'string':
       return formatText(value, form)
@@ -89,7 +97,7 @@ function formatOne(value: Value, form: Form, depth: number): string {
       return form.verb === 't' || form.verb === 'v' ? pad(String(value), form) : wrong(value, form)
     default:
       if (!isList(value) && !isMap(value) && !(value instanceof Struct)) return formatText(value.toString(), form)
-      return printComposite(value, (inner, at) => formatOne(inner, form, at), form.plus && form.verb === 'v', depth)
+      return printComposite(value, (inner, at) => formatOne(inner, form, at), form.named, depth)
   }
 }
 
@@ -114,7 +122,9 @@ function formatText(text: string, form: Form): string {
   }
 }
 
-function formatWhole(value: bigint, form: Form): string {
+function formatWhole(value: bigint, given: Form): string {
+  // With a precision, zeros come from that.
+  const form = { ...given, zero: given.zero && given.precision === undefined }
   const digits = (base: number, mark: string): string => {
     const plain = (value < 0n ? -value : value).toString(base).padStart(form.precision ?? 0, '0')
     return signed(value < 0n, `${form.sharp ? mark : ''}${plain}`, form)
@@ -181,8 +191,7 @@ function formatFloat(value: number, form: Form): string {
 
 function signed(minus: boolean, digits: string, form: Form): string {
   const sign = minus ? '-' : form.plus ? '+' : form.space ? ' ' : ''
-  const zeros = form.zero && (form.precision === undefined || !'dboxX'.includes(form.verb))
-  if (zeros && form.width !== undefined) return sign + digits.padStart(form.width - sign.length, '0')
+  if (form.zero && form.width !== undefined) return sign + digits.padStart(form.width - sign.length, '0')
   return pad(sign + digits, { ...form, zero: false })
 }
 
@@ -193,6 +202,7 @@ function pad(text: string, form: Form): string {
   return (form.zero ? '0' : ' ').repeat(missing) + text
 }
 
+/** Flags and widths hold for what is shown in place of it too. */
 function wrong(value: Value, form: Form): string {
-  return `%!${form.verb}(${typeName(value)}=${printValue(value)})`
+  return `%!${form.verb}(${typeName(value)}=${formatOne(value, { ...form, verb: 'v' }, 0)})`
 }
