@@ -11,11 +11,11 @@ const TTL_S = 2
 /** Between two faults, about. Milliseconds. */
 const REST_MS = 1_500
 
-/** Lets 24 contenders in three processes take four locks in turn until there were so many rounds. Prints the seed and what happened. */
+/** Lets 48 contenders in three processes take eight locks in turn until there were so many rounds. Prints the seed and what happened. */
 export async function runLockRounds(rounds: number, msMax: number): Promise<FenceRig> {
   const seed = Number(process.env['LOCK_SEED'] ?? Math.floor(Math.random() * 2 ** 31))
   console.info(`LOCK_SEED=${seed} LOCK_ROUNDS=${rounds}`)
-  const rig = await startFenceRig({ mode: 'lock', processes: 3, contenders: 2, resources: 4, ttl: TTL_S })
+  const rig = await startFenceRig({ mode: 'lock', processes: 3, contenders: 2, resources: 8, ttl: TTL_S })
   const { ledger } = rig
   const endMs = performance.now() + msMax
   const faults = [
