@@ -15,8 +15,9 @@ if (major < 24) {
   process.stderr.write(`muster: needs Node.js 24 or newer, this is ${process.versions.node}\n`)
   process.exit(1)
 }
-// Compiled once, not at each start. Where nothing can be kept it is as without.
-;(await import('node:module')).enableCompileCache()
+// Compiled once, not at each start. In a folder that is this user's own: what is kept there is run.
+const cacheFolder = process.env['XDG_CACHE_HOME'] || (process.env['HOME'] && `${process.env['HOME']}/.cache`)
+if (cacheFolder) (await import('node:module')).enableCompileCache(`${cacheFolder}/muster`)
 
 const FILES: readonly CommandFile[] = [
   {

@@ -72,7 +72,7 @@ export function addGlobalOptions(program: Command): Command {
 
 /**
  * Options for a client of the cluster that the words name; variables stand in for what is not given. May ask for a password.
- * @throws Error when a file cannot be read or DNS knows no server.
+ * @throws RangeError when a file cannot be read or DNS knows no server.
  */
 export async function connectionOf(words: ConnectionWords): Promise<ClientOptions> {
   const { endpoints, servername } = await serversOf(words)
@@ -98,7 +98,7 @@ export function tlsFilesOf(words: ConnectionWords): TlsFiles {
   }
 }
 
-/** The same for a second cluster, of which variables say nothing. @throws Error when a file cannot be read. */
+/** The same for a second cluster, of which variables say nothing. @throws RangeError when a file cannot be read. */
 export async function otherConnectionOf(words: OtherWords, endpoints: string): Promise<ClientOptions> {
   const auth = words.fromUsername === undefined ? undefined : await withPassword(words.fromUsername)
   const tls = readTls({ caFile: words.fromCaFile, certFile: words.fromCertFile, keyFile: words.fromKeyFile })
@@ -155,11 +155,18 @@ async function withPassword(user: string): Promise<string> {
 
 function readTls({ caFile, certFile, keyFile }: TlsFiles): TlsTexts {
   if ((certFile === undefined) !== (keyFile === undefined)) {
-    throw new Error(`a certificate and its key belong together [key: ${keyFile ?? ''}, cert: ${certFile ?? ''}]`)
+    throw new RangeError(`a certificate and its key belong together [key: ${keyFile ?? ''}, cert: ${certFile ?? ''}]`)
   }
   return { ...readPem('ca', caFile), ...readPem('cert', certFile), ...readPem('key', keyFile) }
 }
 
 function readPem(name: 'ca' | 'cert' | 'key', file: string | undefined): TlsTexts {
-  return file === undefined ? {} : { [name]: readFileSync(file, 'utf8') }
+  if (file === undefined) return {}
+  try {
+    return { [name]: readFileSync(file, 'utf8') }
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined
+    const known: Readonly<Record<string, string>> = { ENOENT: 'no such file or directory', EACCES: 'permission denied' }
+    throw new RangeError(`open ${file}: ${known[String(code)] ?? code}`)
+  }
 }

@@ -30,7 +30,7 @@ export interface Servers {
   readonly servername: string | undefined
 }
 
-/** Asks words, variables and DNS, in this order. @throws Error when DNS knows no server of a domain. */
+/** Asks words, variables and DNS, in this order. @throws RangeError when DNS knows no server of a domain. */
 export async function serversOf(words: EndpointWords): Promise<Servers> {
   const domain = words.discoverySrv || variable('ETCDCTL_DISCOVERY_SRV')
   const insecure = words.insecureDiscovery === true || variable('ETCDCTL_INSECURE_DISCOVERY') !== undefined
@@ -75,7 +75,7 @@ async function discover(domain: string, insecure: boolean): Promise<readonly str
       failures.push(error instanceof Error ? error.message : String(error))
     }
   }
-  if (failures.length === SERVICES.length) throw new Error(`dns lookup errors: ${failures.join(' and ')}`)
+  if (failures.length === SERVICES.length) throw new RangeError(`dns lookup errors: ${failures.join(' and ')}`)
   return endpoints.filter((endpoint) => {
     if (insecure || endpoint.startsWith('https:')) return true
     process.stderr.write(`ignoring discovered insecure endpoint "${endpoint}"\n`)

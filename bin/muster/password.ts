@@ -3,25 +3,29 @@
  *
  * Owns: the prompt, what the keys do, standard input while it is read. Leaves to others: what the password is for.
  */
+import { Buffer } from 'node:buffer'
 import process from 'node:process'
 
-/** Characters that are taken; more is no password but a mistake. */
-const CHARS_MAX = 64 * 1024
+/** Bytes that are taken; more is no password but a mistake. */
+const BYTES_MAX = 64 * 1024
 
-/** Keys of a terminal. */
-const CTRL_C = '\x03'
-const CTRL_D = '\x04'
-const DELETE = /[\b\x7f]/
+/** Bytes that end a line, and keys of a terminal. */
+const LINE_END = 0x0a
+const RETURN = 0x0d
+const CTRL_C = 0x03
+const CTRL_D = 0x04
 
-/** The password without blanks around it; empty when input ends. The prompt goes to standard output, as etcdctl's does. */
+/**
+ * The password without blanks around it; empty when input ends. The prompt goes to standard output, as etcdctl's does. What
+ * follows on standard input stays there.
+ */
 export async function askPassword(prompt: string): Promise<string> {
   process.stdout.write(prompt)
   const { stdin } = process
   const isTerminal = stdin.isTTY === true
   if (isTerminal) stdin.setRawMode(true)
-  stdin.setEncoding('utf8')
   try {
-    return (await readLine(isTerminal)).trim()
+    return (await readLine(isTerminal)).toString('utf8').trim()
   } finally {
     if (isTerminal) stdin.setRawMode(false)
     stdin.pause()
@@ -29,24 +33,37 @@ export async function askPassword(prompt: string): Promise<string> {
   }
 }
 
-function readLine(isTerminal: boolean): Promise<string> {
+function readLine(isTerminal: boolean): Promise<Buffer> {
   const { stdin } = process
   return new Promise((done, failed) => {
-    let line = ''
+    let line = Buffer.alloc(0)
     const finish = (): void => {
       stdin.off('data', take).off('end', finish).off('error', failed)
+      stdin.pause()
       done(line)
     }
-    const take = (text: string): void => {
-      for (const key of text) {
-        if (key === '\n' || key === '\r' || (isTerminal && key === CTRL_D)) return finish()
-        if (isTerminal && key === CTRL_C) return interrupt()
-        line = isTerminal && DELETE.test(key) ? line.slice(0, -1) : line + key
-        if (line.length > CHARS_MAX) return failed(new Error('a password is no longer than 64 KiB'))
-      }
+    const take = (piece: Buffer): void => {
+      const end = piece.findIndex((byte) => byte === LINE_END || byte === RETURN || (isTerminal && byte === CTRL_D))
+      const typed = end < 0 ? piece : piece.subarray(0, end)
+      if (isTerminal && typed.includes(CTRL_C)) return interrupt()
+      line = isTerminal ? edited(line, typed) : Buffer.concat([line, typed])
+      if (line.length > BYTES_MAX) return failed(new Error('a password is no longer than 64 KiB'))
+      if (end < 0) return
+      finish()
+      if (end + 1 < piece.length) stdin.unshift(piece.subarray(end + 1))
     }
     stdin.on('data', take).on('end', finish).on('error', failed)
   })
+}
+
+/** The line after further keys: a backspace takes the last character away, all of its bytes. */
+function edited(line: Buffer, typed: Buffer): Buffer<ArrayBuffer> {
+  let text = line.toString('utf8')
+  for (const key of typed.toString('utf8')) {
+    if (key === '\b' || key === '\x7f') text = [...text].slice(0, -1).join('')
+    else text += key
+  }
+  return Buffer.from(text)
 }
 
 /** The terminal sends no signal while its keys come one by one. */

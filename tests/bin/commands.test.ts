@@ -156,10 +156,43 @@ test('a write that a server may have got is not sent to another', async () => {
   const { code, stderr } = await muster(['--no-sync', '--endpoints', urls.join(), 'set', '/a', '1'])
   expect([code, seen.length]).toEqual([4, 1])
   expect(stderr).toContain('error #0: EOF')
+  expect(stderr).toContain('muster: the change may have been made all the same')
   seen.length = 0
   await muster(['--no-sync', '--endpoints', urls.join(), 'get', '/a'])
   expect([...seen].sort()).toEqual(['one GET', 'two GET'])
 })
+
+test('a password comes from the first line of standard input, and a value from the rest', async () => {
+  const env = { PATH: process.env['PATH'], MUSTER_ENDPOINTS: member.url, NODE_COMPILE_CACHE: COMPILE_CACHE }
+  const child = spawn(NODE, [MUSTER, '-u', 'ann', 'set', '/rest'], { env })
+  let stdout = ''
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    stdout += text
+  })
+  child.stdin.end(' secret \nvalue\nof two lines')
+  const code = await new Promise((done) => child.on('close', done))
+  expect([code, stdout]).toEqual([0, 'Password: \nvalue\nof two lines\n'])
+})
+
+/** The endpoint of a cluster of three: the member, one that is gone, and one that has not started. */
+async function crowdWithGaps(): Promise<string> {
+  const gone = `http://127.0.0.1:${await freePort()}`
+  const { members } = (await (await fetch(`${member.url}/v2/members`)).json()) as {
+    readonly members: readonly object[]
+  }
+  const others = [
+    { id: 'a1', name: 'a-member-with-a-name-that-is-much-too-long-for-the-table', peerURLs: [], clientURLs: [gone] },
+    { id: 'b1', name: '', peerURLs: [], clientURLs: [] },
+  ]
+  const server = createServer((_request, response) =>
+    response.end(JSON.stringify({ members: [...members, ...others] })),
+  )
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
+  onTestFinished(() => {
+    server.close()
+  })
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+}
 
 describe('status', () => {
   test('a member that is well: a table without colours, and status 0', async () => {
@@ -189,29 +222,20 @@ describe('status', () => {
   })
 
   test('members that cannot be asked or did not start are named, and the status is 5', async () => {
-    const gone = `http://127.0.0.1:${await freePort()}`
-    const real = ((await (await fetch(`${member.url}/v2/members`)).json()) as { readonly members: readonly object[] })
-      .members
-    const others = [
-      { id: 'a1', name: 'a-member-with-a-name-that-is-much-too-long-for-the-table', peerURLs: [], clientURLs: [gone] },
-      { id: 'b1', name: '', peerURLs: [], clientURLs: [] },
-    ]
-    const server = createServer((_request, response) => response.end(JSON.stringify({ members: [...real, ...others] })))
-    await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
-    onTestFinished(() => {
-      server.close()
-    })
-    const { code, stdout } = await muster([
-      'status',
-      '--endpoints',
-      `127.0.0.1:${(server.address() as AddressInfo).port}`,
-    ])
+    const endpoints = await crowdWithGaps()
+    const { code, stdout } = await muster(['status', '--endpoints', endpoints])
     expect(code).toBe(5)
     expect(stdout).toContain('NOT WELL')
     expect(stdout).toMatch(/^! member a-member-with-.* cannot be\s+asked: /m)
     expect(stdout).toContain('! member b1 was added and has not started')
     expect(stdout).toContain('! only 1 of 3 members can be asked')
     expect(Math.max(...stdout.split('\n').map((line) => line.length))).toBeLessThanOrEqual(80)
+    const health = await muster(['cluster-health', '--endpoints', endpoints])
+    expect([health.code, health.stderr]).toEqual([5, ''])
+    expect(health.stdout).toMatch(/^member a1 is unreachable: \[http.*\] are all unreachable$/m)
+    expect(health.stdout).toContain(
+      'member b1 is unreachable: no available published client urls\ncluster is degraded\n',
+    )
   })
 
   test('nobody there: status 2', async () => {

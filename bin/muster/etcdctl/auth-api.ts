@@ -36,13 +36,24 @@ export class AuthApi {
     return this.#ask({ method, target: pathUrl('auth', what, name), ...json })
   }
 
+  /** Changes a user that there is. @throws CommandFailed, also when the server has made it by that. */
+  async changeUser(name: string, body: object): Promise<void> {
+    const made = `User ${name} was not there, and the server has made it`
+    await this.#ask(
+      { method: 'PUT', target: pathUrl('auth', 'users', name), body: JSON.stringify(body), json: true },
+      made,
+    )
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#cluster.close()
   }
 
-  async #ask(question: Question): Promise<unknown> {
+  /** @param whenMade the sentence for status 201 where that is an error. */
+  async #ask(question: Question, whenMade?: string): Promise<unknown> {
     try {
       const { status, text } = await this.#cluster.ask(question)
+      if (status === 201 && whenMade !== undefined) throw new CommandFailed(STATUS.wrong, whenMade)
       if (status !== 200 && status !== 201) throw new CommandFailed(STATUS.wrong, messageIn(text))
       return text.trim() === '' ? {} : parseJson(text)
     } catch (error) {

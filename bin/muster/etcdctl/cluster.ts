@@ -29,7 +29,7 @@ export interface Question {
   readonly json?: boolean
   /** Waits for an event: no limit of time counts. */
   readonly waits?: boolean
-  /** Refuses to be asked twice, as the creation of a key. */
+  /** What etcdctl asks one server only, and words a failure of in short. */
   readonly once?: boolean
 }
 
@@ -63,8 +63,8 @@ export class Cluster {
     this.options = options
     this.debug = words.debug === true
     this.#http = new Http({ ...options, retry: { attemptsMax: 1 } })
-    this.#timeoutMs = Math.ceil(words.timeout ?? TIMEOUT_MS_DEFAULT) || NO_LIMIT_MS
-    this.#totalMs = words.totalTimeout ?? TOTAL_TIMEOUT_MS_DEFAULT
+    this.#timeoutMs = timerMs(words.timeout ?? TIMEOUT_MS_DEFAULT) || NO_LIMIT_MS
+    this.#totalMs = timerMs(words.totalTimeout ?? TOTAL_TIMEOUT_MS_DEFAULT)
     this.#given = shuffled(this.#http.endpoints.urls)
     this.#endpoints = this.#given
   }
@@ -78,7 +78,7 @@ export class Cluster {
     try {
       cluster = new Cluster(words, await connectionOf(words))
     } catch (error) {
-      if (!(error instanceof Error)) throw error
+      if (!(error instanceof Error) || error instanceof TypeError) throw error
       throw new CommandFailed(STATUS.wrong, error.message)
     }
     if (sync && words.sync !== false) await cluster.#sync()
@@ -119,10 +119,11 @@ export class Cluster {
 
   /** Asks one server after the other. @throws ClusterFailed when none could answer; AskFailed when time ran out. */
   async ask(question: Question): Promise<Reply> {
-    const total = question.waits === true ? undefined : AbortSignal.timeout(Math.max(0, Math.ceil(this.#totalMs)))
+    const total = question.waits === true ? undefined : AbortSignal.timeout(this.#totalMs)
     const last = this.#endpoints === this.#given ? [] : this.#given.filter((url) => !this.#endpoints.includes(url))
     const failures: string[] = []
     let isUnconnected = true
+    let isUnsure = false
     for (const endpoint of [...this.#endpoints, ...last]) {
       this.#showCurl(endpoint, question)
       try {
@@ -132,15 +133,13 @@ export class Cluster {
       } catch (error) {
         if (total?.aborted === true) throw new AskFailed('context deadline exceeded', true)
         if (!(error instanceof ClientError)) throw error
-        const words = wordsOf(error, endpoint)
+        failures.push(wordsOf(error, endpoint))
         isUnconnected &&= isConnecting(error)
-        failures.push(words)
-        const mayRepeat = question.method === 'GET' || (error.definite && question.once !== true)
-        if (question.once === true && error.definite) throw new AskFailed(words)
-        if (!mayRepeat) break
+        isUnsure ||= question.method !== 'GET' && !error.definite
+        if (isUnsure) break
       }
     }
-    throw new ClusterFailed(failures, isUnconnected)
+    throw new ClusterFailed(failures, { isUnconnected, isUnsure, isShort: question.once === true })
   }
 
   /** Ends all connections. */
@@ -208,6 +207,11 @@ export function parseJson(text: string): unknown {
   } catch {
     throw new AskFailed(INVALID_JSON)
   }
+}
+
+/** Milliseconds that a timer can have. */
+function timerMs(ms: number): number {
+  return Math.min(NO_LIMIT_MS, Math.max(0, Math.ceil(ms)))
 }
 
 function shuffled(urls: readonly string[]): readonly string[] {

@@ -19,19 +19,31 @@ export class CommandFailed extends Error {
   }
 }
 
+/** What is known of a failure besides its sentences. */
+interface ClusterFate {
+  /** No server could be connected to. */
+  readonly isUnconnected: boolean
+  /** It was a change, and a server may have made it. */
+  readonly isUnsure: boolean
+  /** One failure is told without those words that etcdctl has for a list. */
+  readonly isShort: boolean
+}
+
 /** The servers gave no usable answer. Each of `failures` belongs to one server, in the order in which they were asked. */
 export class ClusterFailed extends Error {
   override readonly name = 'ClusterFailed'
-  /** One sentence a server. */
+  /** One sentence a server; empty where the message has it. */
   readonly failures: readonly string[]
-  /** No server could be connected to. */
   readonly isUnconnected: boolean
+  readonly isUnsure: boolean
 
-  constructor(failures: readonly string[], isUnconnected: boolean) {
-    const shown = failures.map((failure, at) => `; error #${at}: ${failure}\n`).join('')
-    super(`client: etcd cluster is unavailable or misconfigured${shown}`)
-    this.failures = failures
+  constructor(failures: readonly string[], { isUnconnected, isUnsure, isShort }: ClusterFate) {
+    const alone = isShort && failures.length === 1
+    const list = failures.map((failure, at) => `; error #${at}: ${failure}\n`).join('')
+    super(alone ? failures[0] : `client: etcd cluster is unavailable or misconfigured${list}`)
+    this.failures = alone ? [] : failures
     this.isUnconnected = isUnconnected
+    this.isUnsure = isUnsure
   }
 }
 
@@ -49,17 +61,25 @@ export class AskFailed extends Error {
 
 export const INVALID_JSON = 'client: response is invalid json. The endpoint is probably not valid etcd cluster endpoint'
 
+const UNSURE = 'muster: the change may have been made all the same'
+
 /** The form in which commands on keys report an error. */
 export function reported(status: number, error: unknown): CommandFailed {
   if (error instanceof CommandFailed) return error
-  if (!(error instanceof ClusterFailed)) return new CommandFailed(status, `Error:  ${wordsOf(error)}`)
-  const detail = error.failures.map((failure, at) => `error #${at}: ${failure}\n`).join('')
-  return new CommandFailed(status, `Error:  ${error.message}`, detail)
+  const lines = [`Error:  ${wordsOf(error)}`]
+  if (error instanceof ClusterFailed) {
+    const { failures, isUnsure } = error
+    if (failures.length > 0) lines.push(failures.map((failure, at) => `error #${at}: ${failure}\n`).join(''))
+    if (isUnsure) lines.push(UNSURE)
+  }
+  return new CommandFailed(status, ...lines)
 }
 
 /** The form in which commands on members, users and roles report one. */
 export function plain(error: unknown, before = ''): CommandFailed {
-  return error instanceof CommandFailed ? error : new CommandFailed(STATUS.wrong, before + wordsOf(error))
+  if (error instanceof CommandFailed) return error
+  const unsure = error instanceof ClusterFailed && error.isUnsure ? [UNSURE] : []
+  return new CommandFailed(STATUS.wrong, before + wordsOf(error), ...unsure)
 }
 
 /** Runs a command; a failure is printed and becomes the exit status. */

@@ -32,10 +32,10 @@ async function run(made: Command): Promise<void> {
   await using cluster = await Cluster.open(words, false)
   const members = await membersOf(cluster)
   for (;;) {
-    const healthy = await check(cluster, members)
-    print(healthy ? 'cluster is healthy' : 'cluster is unhealthy')
+    const healthy = await countHealthy(cluster, members)
+    print(`cluster is ${healthy === members.length ? 'healthy' : healthy === 0 ? 'unavailable' : 'degraded'}`)
     if (words.forever !== true) {
-      if (!healthy) process.exitCode = STATUS.unhealthy
+      if (healthy < members.length) process.exitCode = STATUS.unhealthy
       return
     }
     print('\nnext check after 10 second...\n')
@@ -52,9 +52,8 @@ async function membersOf(cluster: Cluster): Promise<readonly Member[]> {
   }
 }
 
-/** Whether any member is well: one is enough for its majority to be there. */
-async function check(cluster: Cluster, members: readonly Member[]): Promise<boolean> {
-  let healthy = false
+async function countHealthy(cluster: Cluster, members: readonly Member[]): Promise<number> {
+  let healthy = 0
   for (const { id, clientURLs } of members) {
     if (clientURLs.length === 0) {
       print(`member ${id} is unreachable: no available published client urls`)
@@ -64,7 +63,7 @@ async function check(cluster: Cluster, members: readonly Member[]): Promise<bool
     if (found === undefined) print(`member ${id} is unreachable: [${clientURLs.join(' ')}] are all unreachable`)
     else if (found.isHealthy) print(`member ${id} is healthy: got healthy result from ${found.url}`)
     else print(`member ${id} is unhealthy: got unhealthy result from ${found.url}`)
-    healthy ||= found?.isHealthy === true
+    if (found?.isHealthy === true) healthy += 1
   }
   return healthy
 }

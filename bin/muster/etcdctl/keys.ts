@@ -144,7 +144,7 @@ async function remove(cluster: Cluster, key: string, words: KeyWords): Promise<v
     prevValue: words.withValue || undefined,
     prevIndex: words.withIndex || undefined,
   }
-  const { event, index } = await ask(cluster, { method: 'DELETE', target: keyUrl(key, query) })
+  const { event, index } = await ask(cluster, { method: 'DELETE', target: keyUrl(key, query), once: true })
   if (event.node.dir !== true) printEvent(event, index, words.output)
 }
 

@@ -144,6 +144,6 @@ function checkedPeerUrl(text: string): string {
   if (!/^(\[[^\]]*\]|[^:[\]]*):[^:]*$/.test(host)) {
     throw new CommandFailed(STATUS.wrong, `URL address does not have the form "host:port": ${url}`)
   }
-  if (rest !== '') throw new CommandFailed(STATUS.wrong, `URL must not contain a path: ${url}`)
+  if (rest.startsWith('/')) throw new CommandFailed(STATUS.wrong, `URL must not contain a path: ${url}`)
   return url
 }

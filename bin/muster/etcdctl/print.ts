@@ -24,7 +24,7 @@ export function print(line: string): void {
 }
 
 /** An event as Go marshals it, on one line. */
-export function eventJson({ action, node, prevNode }: EventJson): string {
+function eventJson({ action, node, prevNode }: EventJson): string {
   return `{"action":${text(action)},"node":${nodeJson(node)},"prevNode":${prevNode === undefined ? 'null' : nodeJson(prevNode)}}`
 }
 

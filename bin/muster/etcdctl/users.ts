@@ -57,7 +57,7 @@ async function add(made: Command): Promise<void> {
   const colon = given.indexOf(':')
   const user = colon < 0 ? given : given.slice(0, colon)
   const password = colon < 0 ? await askPassword('New password: ') : given.slice(colon + 1)
-  await api.change('PUT', 'users', user, { ...named(user, password) })
+  await api.change('PUT', 'users', user, named(user, password))
   print(`User ${user} created`)
 }
 
@@ -90,14 +90,14 @@ async function changeRoles(made: Command, verb: 'grant' | 'revoke'): Promise<voi
   if (roles.length === 0) throw new CommandFailed(STATUS.wrong, 'No roles specified; please use `--roles`')
   const name = nameIn(made)
   await using api = await AuthApi.open(made)
-  await api.change('PUT', 'users', name, { user: name, roles: null, [verb]: roles })
+  await api.changeUser(name, { user: name, roles: null, [verb]: roles })
   print(`User ${name} updated`)
 }
 
 async function changePassword(made: Command): Promise<void> {
   const name = nameIn(made)
   await using api = await AuthApi.open(made)
-  await api.change('PUT', 'users', name, named(name, await askPassword('New password: ')))
+  await api.changeUser(name, named(name, await askPassword('New password: ')))
   print('Password updated')
 }
 
