@@ -1,0 +1,101 @@
+/** `muster registrator` with the old registrator's words, on an engine that a test plays. */
+import { expect, onTestFinished, test } from 'vitest'
+import { MusterClient } from '../../src/client/client.ts'
+import { runMuster, startMuster } from '../support/agent-process.ts'
+import { clusterOfFile } from '../support/cluster.ts'
+import { eventually } from '../support/eventually.ts'
+import { FakeEngine } from '../support/fake-engine.ts'
+import { scratchDir } from '../support/scratch.ts'
+
+const cluster = clusterOfFile({ members: 1 })
+
+async function rig() {
+  const folder = await scratchDir()
+  const engine = await FakeEngine.start()
+  const client = new MusterClient({ endpoints: cluster().urls })
+  onTestFinished(() => client.close())
+  const registry = cluster().urls[0]?.replace('http:', 'etcd:') ?? ''
+  return {
+    engine,
+    client,
+    registry,
+    read: async (path: string) => (await client.peek(path))?.value,
+    // The registry alone says where the store is.
+    start: (...args: readonly string[]) => startMuster(folder, [], ['registrator', '--docker', engine.path, ...args]),
+    run: (...args: readonly string[]) => runMuster(folder, [], ['registrator', '--docker', engine.path, ...args]),
+  }
+}
+
+test('old command lines work: containers come and go, what an earlier one left is removed, SIGTERM clears up', async () => {
+  const { engine, client, registry, read, start } = await rig()
+  await client.set('/old/web/h1:dead:80', '10.0.0.1:1')
+  await client.set('/old/web/h2:other:80', '10.0.0.2:1')
+  const web = engine.run({ name: 'web', env: ['SERVICE_TAGS=a'], ports: { '80/tcp': 32_768 } })
+  const words = [
+    '-ip',
+    '10.0.0.5',
+    '-ttl',
+    '30',
+    '-ttl-refresh=10',
+    '-resync',
+    '600',
+    '-tags',
+    'all',
+    '-deregister',
+    'always',
+  ]
+  const agent = start(
+    ...words,
+    '-retry-attempts',
+    '-1',
+    '-retry-interval',
+    '2000',
+    '-cleanup=true',
+    '-hostname',
+    'h1',
+    `${registry}/old`,
+  )
+  await eventually('the address', async () => (await read('/old/web/h1:web:80')) === '10.0.0.5:32768')
+  expect(JSON.parse((await read('/old/web/_meta/h1:web:80')) ?? '')).toMatchObject({ tags: ['a', 'all'], agent: 'h1' })
+  await eventually('the ghost is gone', async () => (await read('/old/web/h1:dead:80')) === undefined)
+  expect(await read('/old/web/h2:other:80')).toBe('10.0.0.2:1')
+  expect(await read('/old/_agents/h1')).toContain('"pid"')
+  engine.run({ name: 'api', ports: { '8080/tcp': 8080 } })
+  await eventually('the new one', () => read('/old/api/h1:api:8080'))
+  engine.die(web, 0)
+  await eventually('the dead one is gone', async () => (await read('/old/web/_meta/h1:web:80')) === undefined)
+  agent.kill('SIGTERM')
+  expect((await agent.exited).code).toBe(0)
+  expect(await read('/old/api/h1:api:8080')).toBeUndefined()
+  expect(await read('/old/_agents/h1')).toBeUndefined()
+})
+
+test('a second one under the same name is refused', async () => {
+  const { registry, read, start } = await rig()
+  const words = ['--hostname', 'twice', '--ttl', '3', registry]
+  start(...words)
+  await eventually('the name', () => read('/services/_agents/twice'))
+  const second = start(...words)
+  expect((await second.exited).code).toBe(1)
+  expect(second.stderr).toContain('MUSTER_REGISTER_DUPLICATE_AGENT')
+})
+
+test('what would be written is shown, and one pass can be made', async () => {
+  const { engine, registry, read, run } = await rig()
+  engine.run({ name: 'once', ports: { '80/tcp': 9_000 } })
+  const skydns = registry.replace('etcd:', 'skydns2:')
+  expect(await run('-ip', '10.0.0.5', '-hostname', 'h3', '--dry-run', `${skydns}/cluster.local`)).toMatch(
+    /^\/skydns\/local\/cluster\/once\/h3-once-80 ttl=30 \{"host":"10.0.0.5"/,
+  )
+  expect(await read('/services/once/h3:once:80')).toBeUndefined()
+  await run('-ip', '10.0.0.5', '-hostname', 'h3', '--once', registry)
+  expect(await read('/services/once/h3:once:80')).toBe('10.0.0.5:9000')
+})
+
+test('wrong words are told', async () => {
+  const { start } = await rig()
+  const consul = start('consul://127.0.0.1:8500')
+  expect((await consul.exited).code).toBe(1)
+  expect(consul.stderr).toContain('MUSTER_REGISTER_BAD_SETTINGS')
+  expect((await start('-deregister', 'never').exited).code).toBe(2)
+})
