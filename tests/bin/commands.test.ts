@@ -38,6 +38,22 @@ async function muster(words: readonly string[], env: NodeJS.ProcessEnv = {}) {
   return { code, stdout: child.stdout, stderr: child.stderr }
 }
 
+/** With something on its standard input. */
+async function withInput(words: readonly string[], input: string | Buffer) {
+  const env = { PATH: process.env['PATH'], MUSTER_ENDPOINTS: member.url, NODE_COMPILE_CACHE: COMPILE_CACHE }
+  const child = spawn(NODE, [MUSTER, ...words], { env })
+  const said = { code: -1, stdout: '', stderr: '' }
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    said.stdout += text
+  })
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    said.stderr += text
+  })
+  child.stdin.end(input)
+  said.code = await new Promise<number>((done) => child.on('close', (code) => done(code ?? -1)))
+  return said
+}
+
 async function put(key: string, value: string): Promise<void> {
   const body = new URLSearchParams({ value })
   const answer = await fetch(`${member.url}/v2/keys${key}`, { method: 'PUT', body })
@@ -128,14 +144,18 @@ test('exec-watch runs the command for each change of a key, with what changed in
 
 test('a value from standard input keeps its bytes', async () => {
   const bytes = Buffer.from('a\0é\n&=%+\n')
-  const env = { PATH: process.env['PATH'], MUSTER_ENDPOINTS: member.url, NODE_COMPILE_CACHE: COMPILE_CACHE }
-  const child = spawn(NODE, [MUSTER, 'set', '/bytes'], { env })
-  child.stdin.end(bytes)
-  const code = await new Promise((done) => child.on('close', done))
-  const { node } = (await (await fetch(`${member.url}/v2/keys/bytes`)).json()) as {
-    readonly node: { readonly value: string }
-  }
+  const { code } = await withInput(['set', '/bytes'], bytes)
+  const answer = await fetch(`${member.url}/v2/keys/bytes`)
+  const { node } = (await answer.json()) as { readonly node: { readonly value: string } }
   expect([code, node.value]).toEqual([0, bytes.toString()])
+})
+
+test('a change of password that makes a user says so, and fails', async () => {
+  expect(await withInput(['user', 'passwd', 'nobody'], 'secret\n')).toEqual({
+    code: 1,
+    stdout: 'New password: \n',
+    stderr: 'User nobody was not there, and the server has made it\n',
+  })
 })
 
 test('a write that a server may have got is not sent to another', async () => {
@@ -163,15 +183,8 @@ test('a write that a server may have got is not sent to another', async () => {
 })
 
 test('a password comes from the first line of standard input, and a value from the rest', async () => {
-  const env = { PATH: process.env['PATH'], MUSTER_ENDPOINTS: member.url, NODE_COMPILE_CACHE: COMPILE_CACHE }
-  const child = spawn(NODE, [MUSTER, '-u', 'ann', 'set', '/rest'], { env })
-  let stdout = ''
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
-    stdout += text
-  })
-  child.stdin.end(' secret \nvalue\nof two lines')
-  const code = await new Promise((done) => child.on('close', done))
-  expect([code, stdout]).toEqual([0, 'Password: \nvalue\nof two lines\n'])
+  const said = await withInput(['-u', 'ann', 'set', '/rest'], ' secret \nvalue\nof two lines')
+  expect(said).toEqual({ code: 0, stdout: 'Password: \nvalue\nof two lines\n', stderr: '' })
 })
 
 /** The endpoint of a cluster of three: the member, one that is gone, and one that has not started. */

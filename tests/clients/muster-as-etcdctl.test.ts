@@ -9,6 +9,7 @@ import {
   CLUSTER_COMMANDS,
   type Command,
   KEY_COMMANDS,
+  MEMBER_COMMANDS,
   USER_COMMANDS,
   WATCH_COMMANDS,
   WORD_COMMANDS,
@@ -31,17 +32,28 @@ describe.skipIf(etcdctlVersion() === undefined)('muster prints and ends as etcdc
     test.each(Object.keys(LISTS))(
       '%s',
       async (list) => {
-        const [theirs, ours] = await Promise.all([startOne(kind), startOne(kind)])
-        for (const command of LISTS[list] ?? []) {
-          if (command.args.includes('--version')) continue
-          const [expected, found] = await Promise.all([run(theirs, command), run(ours, command, MUSTER)])
-          expect.soft(comparable(found), command.args.join(' ')).toBe(comparable(expected))
-        }
+        await compare(await startOne(kind), await startOne(kind), LISTS[list] ?? [])
       },
       LIST_MS_MAX,
     )
   })
+
+  test('against three members, which are added and removed', async () => {
+    await compare(await startSetup('three'), await startSetup('three'), MEMBER_COMMANDS)
+  })
+
+  test('over TLS, the authority being named by a variable', async () => {
+    await compare(await startSetup('tls'), await startSetup('tls'), CLUSTER_COMMANDS)
+  })
 })
+
+async function compare(theirs: Server, ours: Server, commands: readonly Command[]): Promise<void> {
+  for (const command of commands) {
+    if (command.args.includes('--version')) continue
+    const [expected, found] = await Promise.all([run(theirs, command), run(ours, command, MUSTER)])
+    expect.soft(comparable(found), command.args.join(' ')).toBe(comparable(expected))
+  }
+}
 
 async function startOne(kind: string): Promise<Server> {
   if (kind === 'muster') return startSetup('one')
