@@ -14,7 +14,7 @@ import { type EventJson, type NodeJson, parseEvent } from './node.ts'
 import type { Prefix } from './prefix.ts'
 import { keyTarget } from './target.ts'
 import { type ViewNode, ViewTree } from './view.ts'
-import { cleaned, watchKey } from './watch.ts'
+import { cleaned, type WatchOptions, watchKey } from './watch.ts'
 
 const NODES_MAX_DEFAULT = 1_000_000
 /** Characters of paths and values together. */
@@ -31,6 +31,8 @@ export interface FollowOptions {
   /** As of `watch`. */
   readonly pollMs?: number | undefined
   readonly signal?: AbortSignal | undefined
+  /** As of `watch`. */
+  readonly onContact?: WatchOptions['onContact']
 }
 
 /** A subtree at one moment. */
@@ -55,16 +57,16 @@ export async function* followTree(
   path: string,
   options: FollowOptions,
 ): AsyncGenerator<View, void, void> {
-  const { nodesMax = NODES_MAX_DEFAULT, charsMax = CHARS_MAX_DEFAULT, pollMs, signal } = options
+  const { nodesMax = NODES_MAX_DEFAULT, charsMax = CHARS_MAX_DEFAULT, pollMs, signal, onContact } = options
   const top = cleaned(path.startsWith('/') ? path : `/${path}`)
   const tree = new ViewTree(top, nodesMax, charsMax)
   // Events lost again and again: the tree is too busy for one reading, which must not become a tight loop.
   let losses = 0
   for (let isFirst = true; ; isFirst = false) {
-    const read = await readTree(http, prefix, top, isFirst, signal)
+    const read = await readTree(http, prefix, top, isFirst, signal, onContact)
     if (read === undefined) return
     tree.replace(read.node)
-    const inbox = new Inbox(http, prefix, top, read.index + 1, pollMs, signal)
+    const inbox = new Inbox(http, prefix, top, { from: read.index + 1, pollMs, signal, onContact })
     try {
       yield { index: read.index, nodes: tree.nodes, events: [], fresh: true }
       while (true) {
@@ -96,16 +98,10 @@ class Inbox {
   #error: unknown
   #wake: () => void = () => undefined
 
-  constructor(
-    http: Http,
-    prefix: Prefix,
-    path: string,
-    from: number,
-    pollMs: number | undefined,
-    signal: AbortSignal | undefined,
-  ) {
+  constructor(http: Http, prefix: Prefix, path: string, options: WatchOptions) {
+    const { signal } = options
     const both = signal === undefined ? this.#over.signal : AbortSignal.any([signal, this.#over.signal])
-    this.#reading = this.#read(watchKey(http, prefix, path, { recursive: true, from, pollMs, signal: both }))
+    this.#reading = this.#read(watchKey(http, prefix, path, { ...options, recursive: true, signal: both }))
   }
 
   /** What has come, once there is something; empty: it has ended, or events were lost. @throws what ended the watch. */
@@ -158,16 +154,19 @@ async function readTree(
   path: string,
   isFirst: boolean,
   signal: AbortSignal | undefined,
+  onContact: WatchOptions['onContact'],
 ): Promise<{ readonly node: NodeJson | undefined; readonly index: number } | undefined> {
   const target = keyTarget(prefix.full(path), { recursive: true, quorum: isFirst ? undefined : true })
   const isOver = (): boolean => signal?.aborted === true || http.over.aborted
   for (let failures = 1; !isOver(); failures += 1) {
     try {
       const answer = await http.ask({ method: 'GET', target, signal })
+      onContact?.(undefined)
       return { node: nodeOf(answer, prefix), index: answer.index }
     } catch (error) {
       if (isOver()) return undefined
       if (!(error instanceof ClientError) || !error.retriable) throw error
+      onContact?.(error)
       await http.rest({ method: 'GET', target, signal }, failures, error)
     }
   }
@@ -176,7 +175,7 @@ async function readTree(
 
 /** What was read; undefined when nothing is there. */
 function nodeOf(answer: Answer, prefix: Prefix): NodeJson | undefined {
-  if (answer.status === 200) return prefix.node(parseEvent(answer.text).node)
+  if (answer.status === 200) return prefix.node(parseEvent(answer.text, true).node)
   const error = errorOf(answer)
   if (error instanceof ApiError && (error.code === 100 || error.code === 104)) return undefined
   throw error

@@ -22,6 +22,8 @@ export interface PollOptions {
   /** How long to wait. Milliseconds; 30 s by default. */
   readonly pollMs?: number | undefined
   readonly signal?: AbortSignal | undefined
+  /** Called when a server has begun to wait. */
+  readonly onWaiting?: (() => void) | undefined
 }
 
 /** What one poll found. */
@@ -42,7 +44,7 @@ export interface PolledThere extends Polled {
 
 /** Waits for one event. @param path as the cluster names it. @throws ApiError; ClientError; the signal's reason. */
 export async function pollOnce(http: Http, path: string, options: PollOptions): Promise<PolledThere> {
-  const { recursive, waitIndex, pollMs = POLL_MS_DEFAULT, signal } = options
+  const { recursive, waitIndex, pollMs = POLL_MS_DEFAULT, signal, onWaiting } = options
   signal?.throwIfAborted()
   const endPoll = http.beginPoll()
   const over = new AbortController()
@@ -53,6 +55,7 @@ export async function pollOnce(http: Http, path: string, options: PollOptions): 
     const target = keyTarget(path, { wait: true, recursive, waitIndex: waitIndex === 0 ? undefined : waitIndex })
     const ask = { method: 'GET', target, signal: over.signal, bodyTimeoutMs: 0, waits: true } as const
     const { index, clusterId, body, endpoint } = await http.open(ask)
+    onWaiting?.()
     let text = ''
     try {
       timer = setTimeout(end, pollMs)
@@ -69,7 +72,7 @@ export async function pollOnce(http: Http, path: string, options: PollOptions): 
       throw cut
     }
     const closed = text.trim() === ''
-    return { index, event: closed ? undefined : parseEvent(text), closed, clusterId }
+    return { index, event: closed ? undefined : parseEvent(text, true), closed, clusterId }
   } catch (error) {
     signal?.throwIfAborted()
     throw error

@@ -28,6 +28,11 @@ export interface WatchOptions {
    */
   readonly pollMs?: number | undefined
   readonly signal?: AbortSignal | undefined
+  /**
+   * Called with each failure that is got over, and with undefined whenever a server answers: for those who say that what they
+   * show may be old. Should be quick and never throw.
+   */
+  readonly onContact?: ((failure: ClientError | undefined) => void) | undefined
 }
 
 /** What a watch yields. */
@@ -46,19 +51,20 @@ export async function* watchKey(
   path: string,
   options: WatchOptions,
 ): AsyncGenerator<Watched, void, void> {
-  const { recursive = false, pollMs: pollMsMax = POLL_MS_DEFAULT, signal } = options
+  const { recursive = false, pollMs: pollMsMax = POLL_MS_DEFAULT, signal, onContact } = options
   const pace = new Pace(pollMsMax)
   const full = cleaned(prefix.full(path))
   const isOver = (): boolean => signal?.aborted === true || http.over.aborted
   let next = options.from ?? 0
   let clusterId = ''
   let failures = 0
+  const onWaiting = onContact === undefined ? undefined : (): void => onContact(undefined)
   while (!isOver()) {
     let polled: PolledThere
     const beganMs = performance.now()
     try {
       if (next === 0) next = (await indexNow(http, full, signal)) + 1
-      polled = await pollOnce(http, full, { recursive, waitIndex: next, pollMs: pace.pollMs, signal })
+      polled = await pollOnce(http, full, { recursive, waitIndex: next, pollMs: pace.pollMs, signal, onWaiting })
       pace.polled(polled.index, beganMs)
     } catch (error) {
       if (isOver()) return
@@ -66,11 +72,12 @@ export async function* watchKey(
       const isLost = error instanceof ApiError && error.code === 401
       if (!isLost && !error.retriable) throw error
       if (isLost) next = error.index + 1
+      else onContact?.(error)
       failures += 1
       // A history that is lost twice in a row may be lost all the time: that must not become a tight loop.
       if (!isLost || failures > 1)
         await http.rest({ method: 'GET', target: keyTarget(full, { wait: true }), signal }, failures, error)
-      if (isLost) yield { kind: 'resync', index: error.index }
+      if (isLost && !isOver()) yield { kind: 'resync', index: error.index }
       continue
     }
     if (clusterId !== '' && polled.clusterId !== '' && polled.clusterId !== clusterId) {
