@@ -7,12 +7,12 @@
 import { Buffer } from 'node:buffer'
 import process from 'node:process'
 import type { Command } from 'commander'
-import { type EventJson, type NodeJson, parseEvent } from '../../../src/client/node.ts'
+import type { EventJson, NodeJson } from '../../../src/client/node.ts'
 import type { ConnectionWords } from '../connection.ts'
 import { integer } from '../go-values.ts'
 import { Cluster, parseJson, type Question } from './cluster.ts'
 import { acting, command, examples } from './command.ts'
-import { AskFailed, CommandFailed, reported, STATUS } from './failures.ts'
+import { AskFailed, CommandFailed, INVALID_JSON, reported, STATUS } from './failures.ts'
 import { encodePairs, keyUrl, type Pairs } from './go-url.ts'
 import { print, printEvent } from './print.ts'
 
@@ -195,8 +195,9 @@ async function ask(cluster: Cluster, question: Question): Promise<FoundEvent> {
 /** An event; @throws AskFailed when the text is none. */
 export function eventOf(text: string): EventJson {
   if (text === '') throw new AskFailed('client: response body is empty')
-  parseJson(text)
-  return parseEvent(text)
+  const event = parseJson(text) as EventJson | null
+  if (typeof event?.action !== 'string') throw new AskFailed(INVALID_JSON)
+  return { ...event, node: event.node ?? {} }
 }
 
 /** The error of the keys API in etcdctl's words. @throws AskFailed when the text is none. */
