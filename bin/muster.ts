@@ -56,6 +56,7 @@ const FILES: readonly CommandFile[] = [
     commands: ['registrator'],
     add: async (program) => (await import('./muster/registrator.ts')).addRegistrator(program),
   },
+  { commands: ['discover'], add: async (program) => (await import('./muster/discover.ts')).addDiscover(program) },
   { commands: ['agent'], add: async (program) => (await import('./muster/agent.ts')).addAgent(program) },
   { commands: ['lock'], add: async (program) => (await import('./muster/lock.ts')).addLock(program) },
   { commands: ['elect'], add: async (program) => (await import('./muster/elect.ts')).addElect(program) },

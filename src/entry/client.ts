@@ -1,14 +1,15 @@
 /**
  * The client library: what `import { MusterClient } from 'musterd/client'` gives.
  *
- * Owns: the public names, and what a client can do beyond keys: sessions, locks, elections, registering services. Leaves to
+ * Owns: the public names, and what a client can do beyond keys: sessions, locks, elections, registering services
+ * and finding them. Leaves to
  * others: doing it (`../client/`, `../sidecar/`). Loads nothing of the server.
  */
 import { MusterClient as KeysClient } from '../client/client.ts'
 import { Election } from '../client/coordination/election.ts'
 import { acquireLock, type Lock, type LockOptions } from '../client/coordination/lock.ts'
 import { openSession, type Session, type SessionOptions } from '../client/coordination/session.ts'
-
+import { type DiscoverOptions, discover, discoverNow, type InstanceList } from '../sidecar/discover.ts'
 import { type Registered, type RegisterOptions, register } from '../sidecar/register.ts'
 
 export { ErrorCode } from '../api.ts'
@@ -56,7 +57,9 @@ export type {
 } from '../client/options.ts'
 export type { Status } from '../client/status.ts'
 export type { Watched, WatchOptions } from '../client/watch.ts'
-export type { ServiceInstance } from '../sidecar/record.ts'
+export type { DiscoverOptions, InstanceList } from '../sidecar/discover.ts'
+export type { LookOptions, ReadableLayout } from '../sidecar/instance-list.ts'
+export type { InstanceStatus, ServiceInstance } from '../sidecar/record.ts'
 export type { CloseOptions, Registered, RegisterOptions } from '../sidecar/register.ts'
 export { RegisterError, type RegisterErrorCode } from '../sidecar/register-error.ts'
 
@@ -94,5 +97,21 @@ export class MusterClient extends KeysClient {
    */
   register(options: RegisterOptions): Promise<Registered> {
     return register(this, options)
+  }
+
+  /**
+   * The instances of a service, now and whenever they change; those that are critical or draining only with `healthyOnly: false`.
+   * While no server can be asked the last list stands, and is told once more as `stale`. Ends as `watch` does.
+   * @throws RegisterError on a name that is none; ClientError that asking again will not change.
+   * @example
+   * for await (const { instances } of client.discover('api')) pool.replace(instances)
+   */
+  discover(name: string, options?: DiscoverOptions): AsyncGenerator<InstanceList, void, void> {
+    return discover(this, name, options)
+  }
+
+  /** The instances of a service now. @throws RegisterError on a name that is none; ClientError; the signal's reason. */
+  discoverNow(name: string, options?: DiscoverOptions): Promise<InstanceList> {
+    return discoverNow(this, name, options)
   }
 }

@@ -6,7 +6,7 @@
 import { RegisterError } from './register-error.ts'
 
 /** Characters of a service's name or an instance's id. Keys of five parts stay far below the servers' limit. */
-export const NAME_CHARS_MAX = 255
+const NAME_CHARS_MAX = 255
 
 /** An address as `host:port` splits into. */
 export interface HostPort {
@@ -25,6 +25,12 @@ export function serviceName(text: string): string {
   const name = text.toLowerCase().replace(/[^a-z0-9._-]/g, '-')
   checkPart('service name', name)
   return name
+}
+
+/** The name of a service that somebody else may have announced, unchanged. @throws as `serviceName`. */
+export function knownServiceName(text: string): string {
+  checkPart('service name', text)
+  return text
 }
 
 /** An instance's id, unchanged. @throws RegisterError `MUSTER_REGISTER_BAD_INSTANCE`, as for `serviceName`, or with a `/`. */

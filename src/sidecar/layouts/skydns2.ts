@@ -14,13 +14,17 @@ const HASH_CHARS = 8
 export const skydns2Layout: Layout = (instance, { domain }) => {
   if (!isRoutable(instance)) return []
   const { name, id } = instance
+  return [{ path: `${skydns2Directory(domain, name)}/${label(id)}`, value: renderRecord(instance), kind: 'own' }]
+}
+
+/** Where the records of a service stand, each under a label. */
+export function skydns2Directory(domain: string, service: string): string {
   const parts = domain
     .toLowerCase()
     .split('.')
     .filter((part) => part !== '')
     .reverse()
-  const path = ['/skydns', ...parts.map(label), label(name), label(id)].join('/')
-  return [{ path, value: renderRecord(instance), kind: 'own' }]
+  return ['/skydns', ...parts.map(label), label(service)].join('/')
 }
 
 /** A label of DNS for any text. A long one is cut and told from others by a hash of the whole. */
