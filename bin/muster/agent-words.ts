@@ -5,12 +5,12 @@
  */
 import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
-import process from 'node:process'
 import type { Command } from 'commander'
 import { parseLayouts } from '../../src/sidecar/layouts/keys.ts'
 import type { LayoutName } from '../../src/sidecar/layouts/layout.ts'
 import { type AnnounceSettings, settleAnnouncing } from '../../src/sidecar/settings.ts'
 import { type ConnectionWords, wholeNumber } from './connection.ts'
+import { ourVariable, variable } from './endpoints.ts'
 import { durationMs } from './go-values.ts'
 
 const RESYNC_S_DEFAULT = 60
@@ -91,9 +91,7 @@ export function announcingOf(
 
 /** Where agents of this user listen: a folder of the session's where there is one, which nobody else can write to. */
 export function runtimeFolder(): string {
-  const { env } = process
-  const session = env['XDG_RUNTIME_DIR']
-  const own =
-    session === undefined || session === '' ? join(tmpdir(), `muster-${userInfo().uid}`) : join(session, 'muster')
-  return env['MUSTER_RUNTIME_DIR'] || own
+  const session = variable('XDG_RUNTIME_DIR')
+  const own = session === undefined ? join(tmpdir(), `muster-${userInfo().uid}`) : join(session, 'muster')
+  return ourVariable('RUNTIME_DIR') ?? own
 }

@@ -39,7 +39,7 @@ export interface ServiceInstance {
 }
 
 /** Length of a record's text. Larger ones are neither written nor read. */
-export const RECORD_CHARS_MAX = 64 * 1024
+const RECORD_CHARS_MAX = 64 * 1024
 const TAGS_MAX = 256
 const ATTRS_MAX = 256
 const WEIGHT_DEFAULT = 100

@@ -135,6 +135,28 @@ stops_in_order() {
   $docker stop --time 10 "$1" && [ "$($docker inspect --format '{{.State.ExitCode}}' "$1")" = 0 ] && [ $((SECONDS - began)) -le 6 ]
 }
 
+# A registrator outside of the containers, one member as its store, another as the service that comes and goes.
+registrator_follows() {
+  local store url web port agent result=1
+  store=$($docker run --detach --publish 127.0.0.1::2379 --env SERVICE_IGNORE=yes muster) || return 1
+  url=$($docker port "$store" 2379/tcp | head -1)
+  until_true 40 is_healthy "$store" || return 1
+  MUSTER_RUNTIME_DIR=$work/run node_modules/.bin/node bin/muster.ts registrator -hostname here -ip 127.0.0.1 \
+    "etcd://$url/services" >"$work/registrator.log" 2>&1 &
+  agent=$!
+  web=$($docker run --detach --name web --publish 127.0.0.1::2379 --env SERVICE_NAME=web muster)
+  port=$($docker port "$web" 2379/tcp | head -1 | sed 's/.*://')
+  # Its HEALTHCHECK decides when it has an address.
+  if until_true 40 holds "http://$url" services/web/here:web:2379 "127.0.0.1:$port" && $docker kill "$web" &&
+    until_true 5 lacks "http://$url" services/web/here:web:2379; then result=0; fi
+  kill "$agent" && wait "$agent" && until_true 5 lacks "http://$url" services/_agents/here || result=1
+  [ $result = 0 ] || cat "$work/registrator.log"
+  $docker rm --force --volumes "$store" "$web"
+  return $result
+}
+
+lacks() { curl -sS --max-time 5 "$1/v2/keys/$2?quorum=true" | grep --fixed-strings '"errorCode":100'; }
+
 all_healthy() {
   local member
   for member in m1 m2 m3; do is_healthy "$(id_of $member)" || return 1; done
@@ -179,6 +201,7 @@ check 'the image builds' build_image
 [ "$failed" = 0 ] || exit 1
 check 'the image holds what runs and nothing else, and runs as a plain user' image_is_lean
 check 'one member with defaults becomes healthy on a read-only root, serves, and stops in order' single_serves
+check 'a registrator announces containers that come, by their health, and removes those that go' registrator_follows
 check 'three members of compose.yaml become healthy' three_start
 check 'what is written through one member is read through the others' write_here_read_there
 check 'the published ports serve' published_ports_serve

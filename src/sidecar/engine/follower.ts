@@ -88,7 +88,7 @@ export class Follower {
           this.#alarm.poke()
           await relisting.catch(() => {})
         }
-        this.#options.log.warn({}, 'the container engine ended its events: listening again')
+        if (!signal.aborted) this.#options.log.warn({}, 'the container engine ended its events: listening again')
       } catch (error) {
         if (signal.aborted) return
         if (!(error instanceof RegisterError)) throw error
