@@ -26,6 +26,9 @@ export class Agent {
   #unlisten: (() => void)[] = []
   /** Reading the directory again, one after the other. */
   #rereading: Promise<void> = Promise.resolve()
+  /** The directory was read again, and nobody has looked at it yet. */
+  #isNew = false
+  #wake: () => void = () => undefined
   #allGood: () => void = () => undefined
   /** Resolves when every file has been as it should be at least once. */
   readonly ready: Promise<void> = new Promise((resolve) => {
@@ -59,7 +62,8 @@ export class Agent {
     while (!signal.aborted) {
       await this.#round()
       await this.#rereading
-      await wait(intervalMs, undefined, { signal }).catch(() => undefined)
+      if (!this.#isNew) await this.#nap(intervalMs, signal)
+      this.#isNew = false
     }
     await this.#stop()
   }
@@ -88,6 +92,8 @@ export class Agent {
       await this.#stop()
       if (mode === 'follow') await this.#followAll(resources)
       else this.#works = resources.map((resource) => this.#fetching(resource, signal))
+      this.#isNew = true
+      this.#wake()
       for (const work of this.#works) {
         const old = before.find(({ resource }) => resource.dest === work.resource.dest)
         if (old !== undefined) Object.assign(work.state, old.state)
@@ -95,6 +101,13 @@ export class Agent {
       this.#options.log.info({ templates: resources.length }, 'the directory was read again')
     })
     return this.#rereading
+  }
+
+  /** Until the time is over, the signal aborts, or there is a new directory to look at. */
+  async #nap(ms: number, signal: AbortSignal): Promise<void> {
+    const over = new AbortController()
+    this.#wake = () => over.abort()
+    await wait(ms, undefined, { signal: AbortSignal.any([signal, over.signal]) }).catch(() => undefined)
   }
 
   async #followAll(resources: readonly TemplateResource[]): Promise<void> {

@@ -21,6 +21,8 @@ import type { ParsedTemplate } from './template/nodes.ts'
 
 const RETRY_MS_MIN = 1_000
 const RETRY_MS_MAX = 60_000
+/** How long a check or reload that is under way may still take when all ends: half a reload is worse than none. */
+const STOP_MS_MAX = 10_000
 
 /** What pino has. */
 export interface RenderLog {
@@ -84,6 +86,8 @@ export class Work {
   readonly #keys: Keys
   readonly #settling: Settling
   readonly #over = new AbortController()
+  /** Kills what runs. */
+  readonly #kill = new AbortController()
   #parsed: { readonly source: string; readonly template: ParsedTemplate } | undefined
   #running: Promise<boolean> | undefined
   #changed = false
@@ -124,13 +128,15 @@ export class Work {
     return ok
   }
 
-  /** Ends it, and what it runs; resolves when nothing is under way. */
+  /** Ends it; resolves when nothing is under way. What runs is given a while. */
   async stop(): Promise<void> {
     this.#over.abort()
     this.#settling.stop()
     clearTimeout(this.#retryTimer)
     this.#retryTimer = undefined
+    const timer = setTimeout(() => this.#kill.abort(), STOP_MS_MAX)
     await this.#running
+    clearTimeout(timer)
   }
 
   async #begin(): Promise<void> {
@@ -201,7 +207,7 @@ export class Work {
     }
     if (!state.owesReload) return
     if (!syncOnly) {
-      const output = await reload(resource.reload, resource.commandMs, this.#settings.reloadPorts, this.#over.signal)
+      const output = await reload(resource.reload, resource.commandMs, this.#settings.reloadPorts, this.#kill.signal)
       state.reloads += 1
       if (output !== undefined && output !== '') log.debug({ template: resource.name, output }, 'reload_cmd said')
     }
@@ -221,7 +227,7 @@ export class Work {
   async #check(path: string, command: string): Promise<void> {
     const { resource } = this
     const words = renderFields('check_cmd', command, { src: path, dest: resource.dest })
-    const result = await runCommand(words, resource.commandMs, this.#over.signal)
+    const result = await runCommand(words, resource.commandMs, this.#kill.signal)
     if (result.ok) return
     const said = result.output === '' ? '' : `: ${result.output}`
     throw new RenderError('MUSTER_RENDER_CHECK', `check_cmd ${result.how}${said}`)

@@ -268,6 +268,19 @@ describe('the directory', () => {
   })
 })
 
+test('every so often: a directory that was read again is looked at at once', async () => {
+  const rig = await startRenderRig()
+  await rig.client.set('/s/a', '1')
+  await rig.template('web', LIST, 'keys = ["/s"]')
+  const looking = rig.agent.every(3_600_000, rig.over.signal)
+  await until(rig, 'web', '1;')
+  await rig.template('two', LIST, 'keys = ["/s"]')
+  await rig.agent.reread('every', rig.over.signal)
+  await until(rig, 'two', '1;')
+  rig.over.abort()
+  await looking
+})
+
 describe('once', () => {
   test('is false when a file could not be made; the others are made all the same', async () => {
     const rig = await startRenderRig()

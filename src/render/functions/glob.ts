@@ -16,26 +16,39 @@ export function literalPrefix(pattern: string): string {
   return /^[^*?[\\]*/.exec(pattern)?.[0] ?? ''
 }
 
+/**
+ * As an expression. What stands between two stars matches where it does first, and is not tried again further on: later is never
+ * better, as stars stop at slashes, and trying would take for ever on patterns with many stars.
+ */
 function translate(pattern: string): string {
-  const chars = [...pattern]
-  let expression = ''
+  const [head = '', ...parts] = piecesOf([...pattern])
+  const last = parts.pop()
+  if (last === undefined) return head
+  const middle = parts.filter((part) => part !== '').map((part, at) => `(?=([^/]*?${part}))\\${at + 1}`)
+  return `${head}${middle.join('')}[^/]*${last}`
+}
+
+/** What stands before, between and after the stars. */
+function piecesOf(chars: readonly string[]): readonly string[] {
+  const pieces: string[] = []
+  let piece = ''
   for (let at = 0; at < chars.length; at += 1) {
     const char = chars[at] as string
     if (char === '*') {
-      // Several stars in a row mean one; kept, they would try every way to share what they match.
-      if (chars[at - 1] !== '*' || chars[at - 2] === '\\') expression += '[^/]*'
-    } else if (char === '?') expression += '[^/]'
+      pieces.push(piece)
+      piece = ''
+    } else if (char === '?') piece += '[^/]'
     else if (char === '[') {
       const end = endOfClass(chars, at)
-      expression += `(?!/)${classOf(chars.slice(at + 1, end))}`
+      piece += `(?!/)${classOf(chars.slice(at + 1, end))}`
       at = end
     } else if (char === '\\') {
       at += 1
       if (at >= chars.length) throw malformed()
-      expression += escapeChar(chars[at] as string)
-    } else expression += escapeChar(char)
+      piece += escapeChar(chars[at] as string)
+    } else piece += escapeChar(char)
   }
-  return expression
+  return [...pieces, piece]
 }
 
 /** Index of the `]`. */
