@@ -33,9 +33,14 @@ export function untilFirstMessage(socket: Socket, whole: () => void): void {
   socket.on('readable', read)
 }
 
-/** Whether bytes hold a whole message, in however many records, or something else. */
+/**
+ * Whether bytes hold a whole message, in however many records, or something else. Copies nothing: it is asked for each chunk, and
+ * who sends a byte at a time, in records of one byte, must not be dear.
+ */
 export function isFirstMessage(bytes: Buffer): boolean {
-  let message: Buffer = Buffer.alloc(0)
+  /** Bytes of the message so far, and those that its head announces. */
+  let seen = 0
+  let announced = 0
   let at = 0
   while (at < bytes.length) {
     if (bytes[at] !== HANDSHAKE) return true
@@ -43,12 +48,16 @@ export function isFirstMessage(bytes: Buffer): boolean {
     const length = bytes.readUInt16BE(at + 3)
     // There are none that are empty.
     if (length === 0) return true
-    const end = at + RECORD_HEAD + length
-    if (end > bytes.length) return false
-    const part = bytes.subarray(at + RECORD_HEAD, end)
-    message = message.length === 0 ? part : Buffer.concat([message, part])
-    if (message.length >= MESSAGE_HEAD && message.length >= MESSAGE_HEAD + message.readUIntBE(1, 3)) return true
-    at = end
+    const begin = at + RECORD_HEAD
+    at = begin + length
+    if (at > bytes.length) return false
+    const headEnd = Math.min(at, begin + MESSAGE_HEAD - seen)
+    for (let next = begin; next < headEnd; next += 1) {
+      // The first byte is its type.
+      if (seen + next - begin > 0) announced = announced * 256 + bytes.readUInt8(next)
+    }
+    seen += length
+    if (seen >= MESSAGE_HEAD && seen >= MESSAGE_HEAD + announced) return true
   }
   return false
 }

@@ -35,3 +35,10 @@ test('what is none is not waited for', () => {
   expect(isFirstMessage(Buffer.from([22, 3, 1, 0, 0]))).toBe(true)
   expect(isFirstMessage(Buffer.concat([records(300, 100).subarray(0, 105), Buffer.from('x')]))).toBe(true)
 })
+
+test('however small its records are, a look at them is cheap: who sends them may ask for thousands', () => {
+  const all = records(2720, 1)
+  const began = performance.now()
+  for (let end = 6; end < all.length; end += 6) expect(isFirstMessage(all.subarray(0, end))).toBe(false)
+  expect(performance.now() - began).toBeLessThan(1000)
+})
