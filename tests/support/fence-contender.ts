@@ -16,7 +16,7 @@ const [mode = '', endpoints = '', port = '', ttlText = '', contenders = '', reso
 const ttl = Number(ttlText)
 const client = new MusterClient({ endpoints: endpoints.split(','), timeoutMs: ttl * 1000 })
 const PAUSE_MS = 20
-/** An elected one says so often that it is still there. */
+/** An elected one says so often that it is still there. With an even token it goes on for two TTLs, else for some 20 to 120 beats. */
 const BEAT_MS = 5
 
 /** One connection to the ledger: what it holds ends with it. */
@@ -93,8 +93,9 @@ async function stand(resource: string): Promise<never> {
         async (term) => {
           const { fence, signal } = term
           const tell = speaker(ledger, resource, term)
-          let beats = (await tell('enter')) ? 20 + (fence % 100) : 0
-          for (; beats > 0 && !signal.aborted; beats -= 1) {
+          const termMs = fence % 2 === 0 ? 2_000 * ttl : BEAT_MS * (20 + (fence % 100))
+          const endMs = (await tell('enter')) ? performance.now() + termMs : 0
+          while (performance.now() < endMs && !signal.aborted) {
             await tell('beat')
             await wait(BEAT_MS)
           }

@@ -21,6 +21,7 @@ export type Fault =
   | 'pause member'
   | 'cut'
   | 'stall'
+  | 'isolate'
   | 'pause contender'
   | 'kill contender'
 
@@ -40,15 +41,16 @@ export class FenceRig {
   readonly contenders: Child[] = []
   /** How often each fault was done. */
   readonly done = new Map<Fault, number>()
-  readonly #wires: readonly TcpProxy[]
+  /** To each member, for each process. */
+  readonly #wires: readonly (readonly TcpProxy[])[]
   readonly #options: RigOptions
 
-  constructor(ledger: FenceLedger, cluster: Cluster, wires: readonly TcpProxy[], options: RigOptions) {
+  constructor(ledger: FenceLedger, cluster: Cluster, wires: readonly (readonly TcpProxy[])[], options: RigOptions) {
     this.ledger = ledger
     this.cluster = cluster
     this.#wires = wires
     this.#options = options
-    for (let n = 0; n < options.processes; n += 1) this.contenders.push(this.#spawn())
+    for (let n = 0; n < options.processes; n += 1) this.contenders.push(this.#spawn(n))
   }
 
   /** Does faults until `isEnough`, by numbers of `random` in [0, 1), with rests in between; then all is whole again. */
@@ -66,9 +68,21 @@ export class FenceRig {
     }
   }
 
+  /** Cuts a contender off from all members, while it goes on to run, until `resume` is called. */
+  isolate(contender: Child): { resume(): void } {
+    const wires = this.#wires[this.contenders.indexOf(contender)] ?? []
+    for (const wire of wires) wire.stall()
+    return {
+      resume: () => {
+        for (const wire of wires) wire.resume()
+      },
+    }
+  }
+
   async #do(fault: Fault, random: () => number): Promise<void> {
     const { members } = this.cluster
-    const wire = this.#wires[Math.floor(random() * this.#wires.length)] as TcpProxy
+    const wires = this.#wires[Math.floor(random() * this.#wires.length)] ?? []
+    const wire = wires[Math.floor(random() * wires.length)] as TcpProxy
     const ttlMs = this.#options.ttl * 1000
     if (fault === 'kill leader') return revive(await this.cluster.leader())
     if (fault === 'kill follower') return revive((await this.cluster.followers())[0] as MemberProcess)
@@ -76,22 +90,18 @@ export class FenceRig {
       return paused((members[Math.floor(random() * members.length)] as MemberProcess).child, 500 + 1_000 * random())
     }
     if (fault === 'cut') return wire.cut()
-    if (fault === 'stall') {
-      wire.stall()
-      await wait(ttlMs * random())
-      wire.resume()
-      return
-    }
+    if (fault === 'stall') return stalled([wire], ttlMs * random())
+    if (fault === 'isolate') return stalled(wires, ttlMs * (0.5 + 1.2 * random()))
     const at = Math.floor(random() * this.contenders.length)
     const contender = this.contenders[at] as Child
     if (fault === 'pause contender') return paused(contender, ttlMs * 2 * random())
     await contender.end()
-    this.contenders[at] = this.#spawn()
+    this.contenders[at] = this.#spawn(at)
   }
 
-  #spawn(): Child {
+  #spawn(at: number): Child {
     const { mode, contenders, resources, ttl } = this.#options
-    const endpoints = this.#wires.map((wire) => wire.url).join()
+    const endpoints = (this.#wires[at] ?? []).map((wire) => wire.url).join()
     return startChild(NODE, [
       ...[PROGRAM, mode, endpoints, `${this.ledger.port}`],
       ...[ttl, contenders, resources].map(String),
@@ -102,11 +112,13 @@ export class FenceRig {
 /** Everything, until the running test is over. */
 export async function startFenceRig(options: RigOptions): Promise<FenceRig> {
   const cluster = await startCluster()
-  const wires: TcpProxy[] = []
-  for (const { spec } of cluster.members) wires.push(await new TcpProxy(() => spec.clientPort).listen())
+  const wires: TcpProxy[][] = []
+  for (let n = 0; n < options.processes; n += 1) {
+    wires.push(await Promise.all(cluster.members.map(({ spec }) => new TcpProxy(() => spec.clientPort).listen())))
+  }
   const ledger = await new FenceLedger().listen()
   onTestFinished(async () => {
-    await Promise.all(wires.map((wire) => wire.close()))
+    await Promise.all(wires.flat().map((wire) => wire.close()))
     await ledger.close()
   })
   return new FenceRig(ledger, cluster, wires, options)
@@ -126,6 +138,12 @@ export function randomFrom(seed: number): () => number {
 async function revive(member: MemberProcess): Promise<void> {
   await member.kill()
   await member.start()
+}
+
+async function stalled(wires: readonly TcpProxy[], ms: number): Promise<void> {
+  for (const wire of wires) wire.stall()
+  await wait(ms)
+  for (const wire of wires) wire.resume()
 }
 
 async function paused(child: Child, ms: number): Promise<void> {

@@ -24,6 +24,7 @@ export async function runLockRounds(rounds: number, msMax: number): Promise<Fenc
     'pause member',
     'cut',
     'stall',
+    'isolate',
     'pause contender',
     'kill contender',
   ] as const
