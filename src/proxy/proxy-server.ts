@@ -48,8 +48,8 @@ export interface ProxyServerOptions {
 type Fate = Parameters<ExchangePort['ended']>[1]
 
 const SELF = '/v2/config/local/proxy'
-/** The target of a watch: none but its client ends it, or we. */
-const WATCH = /\?(?:.*&)?wait=(?:1|t|true)(?:&|$)/i
+/** The target of a watch: none but its client ends it, or we. Bound to the beginning, or each question mark would be tried. */
+const WATCH = /^[^?]*\?(?:.*&)?wait=(?:1|t|true)(?:&|$)/i
 
 /** One proxy, with any number of listeners. It looks for the members from the moment it is made. */
 export class ProxyServer {

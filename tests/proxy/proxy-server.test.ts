@@ -327,6 +327,15 @@ describe('what the proxy answers itself', () => {
   })
 })
 
+test('a target of nothing but question marks is told from a watch in no time', async () => {
+  const member = await upstream((_request, response) => response.end('there'))
+  const { url } = await proxyFor([member.url])
+  const began = performance.now()
+  for (let round = 0; round < 6; round++)
+    expect((await ask(`${url}/v2/keys/a${'?'.repeat(15_000)}`)).text).toBe('there')
+  expect(performance.now() - began).toBeLessThan(1500)
+})
+
 describe('a proxy that stops', () => {
   test.each(['wait=true', 'quorum=false&wait=1&stream=true'])(
     'ends watches (%s) at once, and blames no member',
