@@ -115,7 +115,7 @@ export class MusterClient extends Keys {
       target: '/muster/v1/index',
     })
     if (answer.status !== 200) throw errorOf(answer)
-    return Number(parseJson(answer.text, answer.endpoint)['index'])
+    return Number(parseJson(answer)['index'])
   }
 
   /** Ends what is under way and closes all connections. Loops of watches end; calls reject with `MUSTER_CLIENT_CLOSED`. */

@@ -36,7 +36,7 @@ export async function exportTo(http: Http, into: Writable, options: CallOptions)
         yield piece
       }
     } catch (error) {
-      throw cutOr(error, open.endpoint)
+      throw cutOr(error, open.endpoint, http, options.signal)
     }
   }
   await pipeline(counted(), into)

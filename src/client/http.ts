@@ -132,6 +132,12 @@ export class Http {
     }
   }
 
+  /** Whether whoever waits should go on: what to throw, if the signal has aborted or the client is closed. */
+  interruption(signal: AbortSignal | undefined): { readonly reason: unknown } | undefined {
+    if (signal?.aborted === true) return { reason: signal.reason }
+    return this.#over.signal.aborted ? { reason: closedError(true) } : undefined
+  }
+
   /** A poll begins; call what this returns when it is over. @throws ClientError `MUSTER_CLIENT_BUSY`. */
   beginPoll(): () => void {
     if (this.#polls >= this.settings.watchesMax) throw busy('watches', 'watchesMax')

@@ -237,7 +237,11 @@ export class Keys {
       options.hidden === true ? `/muster/v1/export?${encode({ path: full })}` : keyTarget(full, { recursive: true })
     const timeoutMs = options.timeoutMs ?? LISTING_TIMEOUT_MS
     const open = await this.#http.open({ ...callOf(options), method: 'GET', target, timeoutMs })
-    return { index: open.index, clusterId: open.clusterId, nodes: nodesOf(open, this.#prefix) }
+    return {
+      index: open.index,
+      clusterId: open.clusterId,
+      nodes: nodesOf(open, this.#prefix, this.#http, options.signal),
+    }
   }
 
   /** One node without what it holds, however much that is; undefined when nothing is there. @throws ApiError; ClientError. */
@@ -245,7 +249,7 @@ export class Keys {
     try {
       const target = keyTarget(this.#prefix.full(path), {})
       const open = await this.#http.open({ ...callOf(options), method: 'GET', target })
-      for await (const [node] of nodesOf(open, this.#prefix)) return node
+      for await (const [node] of nodesOf(open, this.#prefix, this.#http, options.signal)) return node
     } catch (error) {
       if (!isNothingThere(error)) throw error
     }
@@ -314,7 +318,7 @@ export class Keys {
 
   #eventOf(answer: Answer): EventJson {
     if (answer.status !== 200 && answer.status !== 201) throw errorOf(answer)
-    return this.#prefix.event(parseEvent(answer.text))
+    return this.#prefix.event(parseEvent(answer.text, answer.reads))
   }
 }
 

@@ -5,6 +5,7 @@
  */
 import { ClientError } from './errors.ts'
 import { asClientError } from './failures.ts'
+import type { Http } from './http.ts'
 import { type ListedNode, ListingParser } from './listing.ts'
 import type { Prefix } from './prefix.ts'
 import type { OpenAnswer } from './wire.ts'
@@ -19,8 +20,16 @@ export interface Listing {
   readonly nodes: AsyncIterable<readonly ListedNode[]>
 }
 
-/** The nodes of an answer as they arrive. @throws ClientError `MUSTER_CLIENT_ANSWER_CUT` when it ends early. */
-export async function* nodesOf(open: OpenAnswer, prefix: Prefix): AsyncGenerator<readonly ListedNode[], void, void> {
+/**
+ * The nodes of an answer as they arrive.
+ * @throws ClientError `MUSTER_CLIENT_ANSWER_CUT` when it ends early; the signal's reason.
+ */
+export async function* nodesOf(
+  open: OpenAnswer,
+  prefix: Prefix,
+  http: Http,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<readonly ListedNode[], void, void> {
   const parser = new ListingParser()
   try {
     for await (const piece of open.body as AsyncIterable<Buffer>) {
@@ -28,16 +37,18 @@ export async function* nodesOf(open: OpenAnswer, prefix: Prefix): AsyncGenerator
       if (nodes.length > 0) yield named(nodes, prefix)
     }
   } catch (error) {
-    throw cutOr(error, open.endpoint)
+    throw cutOr(error, open.endpoint, http, signal)
   }
   const rest = parser.finish()
   if (rest.length > 0) yield named(rest, prefix)
-  if (!parser.complete) throw cutOr(undefined, open.endpoint)
+  if (!parser.complete) throw cutOr(undefined, open.endpoint, http, signal)
 }
 
 /** What ended a body before its end. */
-export function cutOr(error: unknown, endpoint: string): unknown {
-  if (error instanceof ClientError || (error instanceof Error && error.name === 'AbortError')) return error
+export function cutOr(error: unknown, endpoint: string, http: Http, signal: AbortSignal | undefined): unknown {
+  const interruption = http.interruption(signal)
+  if (interruption !== undefined) return interruption.reason
+  if (error instanceof ClientError) return error
   const cause = error === undefined ? undefined : asClientError(error, endpoint, true)
   const why = cause === undefined ? '' : `: ${cause.message}`
   return new ClientError('MUSTER_CLIENT_ANSWER_CUT', `${endpoint} stopped in the middle of a listing${why}`, {

@@ -37,7 +37,7 @@ export class Members {
     const answer = await this.#http.ask(ask)
     if (answer.status === 503) return undefined
     if (answer.status !== 200) throw errorOf(answer)
-    return memberOf(parseJson(answer.text, answer.endpoint))
+    return memberOf(parseJson(answer))
   }
 
   /** Adds a member, to be started with these peer URLs. @throws ApiError 409 when one has them; ClientError. */
@@ -73,7 +73,7 @@ export class Members {
   async #read(target: string, options: CallOptions): Promise<JsonAnswer> {
     const answer = await this.#http.ask({ ...options, method: 'GET', target })
     if (answer.status !== 200) throw errorOf(answer)
-    return parseJson(answer.text, answer.endpoint)
+    return parseJson(answer)
   }
 
   async #change(
@@ -85,9 +85,8 @@ export class Members {
     const sent = encodeJson(body)
     const target = `/v2/members${below}`
     const answer = await this.#http.ask({ ...options, ...sent, method, target })
-    const { status, text, endpoint } = answer
-    if (status >= 300) throw errorOf(answer)
-    return text.trim() === '' ? {} : parseJson(text, endpoint)
+    if (answer.status >= 300) throw errorOf(answer)
+    return answer.text.trim() === '' ? {} : parseJson(answer)
   }
 }
 

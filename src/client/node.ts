@@ -27,21 +27,24 @@ export interface EventJson {
   readonly prevNode?: NodeJson
 }
 
-/** Takes the text of one event. @throws ClientError `MUSTER_CLIENT_BAD_ANSWER` when it is none. */
-export function parseEvent(text: string): EventJson {
+/**
+ * Takes the text of one event.
+ * @param reads The request changes nothing. @throws ClientError `MUSTER_CLIENT_BAD_ANSWER` when it is none.
+ */
+export function parseEvent(text: string, reads: boolean): EventJson {
   try {
     const body = JSON.parse(text) as Partial<EventJson> | null
     if (typeof body?.action === 'string') return { ...body, action: body.action, node: body.node ?? {} }
   } catch (error) {
-    throw badAnswer(`not JSON: ${text.slice(0, 100)}`, error)
+    throw badAnswer(`not JSON: ${text.slice(0, 100)}`, error, reads)
   }
-  throw badAnswer(`not an event of the v2 API: ${text.slice(0, 100)}`)
+  throw badAnswer(`not an event of the v2 API: ${text.slice(0, 100)}`, undefined, reads)
 }
 
-/** What answered is no server of the v2 API, or its answer is broken. Asking again will not help. */
-export function badAnswer(detail: string, cause?: unknown): ClientError {
+/** What answered is no server of the v2 API, or its answer is broken. Asking again will not help. @param reads as of `parseEvent`. */
+export function badAnswer(detail: string, cause?: unknown, reads = true): ClientError {
   return new ClientError('MUSTER_CLIENT_BAD_ANSWER', `the answer is ${detail}`, {
-    definite: false,
+    definite: reads,
     retriable: false,
     cause,
   })

@@ -74,7 +74,7 @@ async function etcdStatus(http: Http, options: CallOptions): Promise<Status> {
 
 function parsed(answer: Answer): Readonly<Record<string, unknown>> {
   if (answer.status !== 200) throw errorOf(answer)
-  return parseJson(answer.text, answer.endpoint)
+  return parseJson(answer)
 }
 
 /** JSON since 2.1, before that a sentence. */

@@ -92,6 +92,38 @@ describe('a call', () => {
   })
 })
 
+describe('a body that is under way', () => {
+  const readers: Readonly<Record<string, (client: MusterClient, signal?: AbortSignal) => Promise<unknown>>> = {
+    list: async (client, signal) => {
+      for await (const _ of (await client.list('/', { signal })).nodes);
+    },
+    snapshot: (client, signal) => client.snapshot(new PassThrough().resume(), { signal }),
+    get: (client, signal) => client.get('/', { signal }),
+  }
+  test.each(Object.entries(readers))(
+    'of %s ends with the reason of the signal, and with the client',
+    async (_, read) => {
+      let begun = 0
+      const odd = await startOdd((_request, response) => {
+        response.writeHead(200, { 'x-etcd-index': '7' })
+        response.write('{"action":"get","node":{"dir":true,"nodes":[{"key":"/a","value":"1"},', () => {
+          begun += 1
+        })
+      })
+      const client = clientOf([odd.url])
+      const over = new AbortController()
+      const reason = new Error('enough')
+      const bySignal = errorOf(read(client, over.signal))
+      const byClient = errorOf(read(client))
+      await expect.poll(() => begun).toBe(2)
+      over.abort(reason)
+      expect(await bySignal).toBe(reason)
+      await client.close()
+      expect(await byClient).toMatchObject({ code: 'MUSTER_CLIENT_CLOSED' })
+    },
+  )
+})
+
 describe('a loop', () => {
   test.each(['watch', 'follow'] as const)(
     '%s ends without an error: by its signal, by its client, by a break',
