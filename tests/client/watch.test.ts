@@ -160,6 +160,25 @@ describe('a watch', () => {
     expect(await take(clientOf([odd.url, url]).watch('/a', { from: index }), 1)).toEqual([`set /a ${index}`])
   })
 
+  test('tells of failures that it gets over, and when a server answers again', async () => {
+    const { client, http } = await startRig()
+    const { index } = await client.set('/a', '1')
+    const proxy = await new TcpProxy(() => http.port).listen()
+    onTestFinished(() => proxy.close())
+    const heard: (string | number)[] = []
+    const onContact = (failure: { readonly code: string | number } | undefined): void =>
+      void heard.push(failure?.code ?? 'answered')
+    const over = new AbortController()
+    onTestFinished(() => over.abort())
+    const watch = clientOf([proxy.url], { retry: { attemptsMax: 1, delayMsMin: 1, delayMsMax: 5 } })
+    const next = watch.watch('/a', { from: index + 1, signal: over.signal, onContact }).next()
+    await expect.poll(() => heard).toEqual(['answered'])
+    proxy.cut()
+    await expect.poll(() => heard.slice(1, 3)).toEqual(['MUSTER_CLIENT_UNREACHABLE', 'answered'])
+    await client.set('/a', '2')
+    expect((await next).value).toMatchObject({ kind: 'event' })
+  })
+
   test.each([
     [404, '404 page not found\n', { status: 404 }],
     [401, errorText(110), { code: 110 }],
