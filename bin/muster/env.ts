@@ -104,6 +104,8 @@ async function run(words: EnvWords, prefix: string, argv: readonly string[], log
   })
   const over = new AbortController()
   const end = (): void => {
+    // Asked twice, it does not wait for the command.
+    if (over.signal.aborted) command.signal('SIGKILL')
     over.abort()
     void command.end()
   }

@@ -105,9 +105,7 @@ export function addRenderOptions(command: Command): Command {
 /** How a command that lives with its files or keys is ended. */
 export function killOptions(): readonly Option[] {
   return [
-    new Option('--kill-signal <SIGNAL>', 'how COMMAND is asked to end (default: TERM)')
-      .argParser(signalOf)
-      .default('SIGTERM', 'TERM'),
+    new Option('--kill-signal <SIGNAL>', 'how COMMAND is asked to end').argParser(signalOf).default('SIGTERM', 'TERM'),
     new Option('--kill-timeout <DURATION>', 'after it COMMAND is killed').argParser(durationMs).default(10_000, '10s'),
   ]
 }

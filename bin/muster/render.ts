@@ -19,6 +19,8 @@ import { connectionOf } from './connection.ts'
 import { addRenderOptions, type RenderSettings, type RenderWords, settingsOf } from './render-words.ts'
 import { withManners } from './words.ts'
 
+const STATUS_INTERRUPTED = 130
+
 const HELP = `
 Takes confd's directory, templates and flags as they are; docs/render.md lists what differs and what was added. COMMAND is
 started when all files are made, is told of new ones, and its status is ours.
@@ -83,7 +85,14 @@ async function run(
   })
   const over = new AbortController()
   const { mode } = settings
-  const stop = (): void => over.abort()
+  const stop = (): void => {
+    // Asked twice, it does not wait for anybody.
+    if (over.signal.aborted) {
+      child?.signal('SIGKILL')
+      process.exit(STATUS_INTERRUPTED)
+    }
+    over.abort()
+  }
   const reread = (): void => void agent.reread(mode === 'every' ? 'every' : 'follow', over.signal)
   process.on('SIGINT', stop).on('SIGTERM', stop)
   if (mode !== 'once') process.on('SIGHUP', reread)

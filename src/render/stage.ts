@@ -40,21 +40,24 @@ interface Present {
 
 /** Writes the text beside its place and to the disk. @throws RenderError */
 export async function stageFile(rule: FileRule, text: string): Promise<StagedFile> {
+  const suffix = randomBytes(6).toString('hex')
   try {
-    return await stage(rule, text)
+    return await stage(rule, text, suffix)
   } catch (error) {
-    throw new RenderError('MUSTER_RENDER_WRITE', `cannot write ${rule.dest}: ${reasonOf(error)}`, error)
+    // Without what is another each time, so that the same trouble reads the same.
+    const reason = reasonOf(error).replaceAll(`.${suffix}`, '')
+    throw new RenderError('MUSTER_RENDER_WRITE', `cannot write ${rule.dest}: ${reason}`, error)
   }
 }
 
-async function stage(rule: FileRule, text: string): Promise<StagedFile> {
+async function stage(rule: FileRule, text: string, suffix: string): Promise<StagedFile> {
   const dest = await placeOf(rule.dest)
   const present = await look(dest)
   const bytes = Buffer.from(text)
   const mode = rule.mode ?? present?.mode ?? MODE_DEFAULT
   const uid = rule.uid ?? present?.uid ?? process.geteuid?.() ?? 0
   const gid = rule.gid ?? present?.gid ?? process.getegid?.() ?? 0
-  const path = join(dirname(dest), `.${basename(dest)}.${randomBytes(6).toString('hex')}`)
+  const path = join(dirname(dest), `.${basename(dest)}.${suffix}`)
   const same =
     present?.bytes?.equals(bytes) === true && present.mode === mode && present.uid === uid && present.gid === gid
   const discard = (): Promise<void> => rm(path, { force: true })

@@ -229,7 +229,8 @@ export class Work {
     const words = renderFields('check_cmd', command, { src: path, dest: resource.dest })
     const result = await runCommand(words, resource.commandMs, this.#kill.signal)
     if (result.ok) return
-    const said = result.output === '' ? '' : `: ${result.output}`
+    // Under the name of the place it is for: the staged one is another each time.
+    const said = result.output === '' ? '' : `: ${result.output.replaceAll(path, resource.dest)}`
     throw new RenderError('MUSTER_RENDER_CHECK', `check_cmd ${result.how}${said}`)
   }
 

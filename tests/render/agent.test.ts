@@ -186,6 +186,16 @@ describe('the last good file stays', () => {
   })
 })
 
+test('the same trouble reads the same each time, and is said once, though the new file has another name each time', async () => {
+  const rig = await startRenderRig()
+  await rig.client.set('/s/a', '1')
+  await rig.template('web', LIST, 'keys = ["/s"]\ncheck_cmd = "echo wrong in {{.src}}; false"')
+  rig.follow()
+  await eventually('a second failure', () => stateOf(rig).failures >= 2)
+  const message = `check_cmd ended with status 1: wrong in ${rig.path('web')}`
+  expect(rig.log.lines).toEqual([`error the last good file stays: ${message}`])
+})
+
 describe('a reload', () => {
   test('that fails is owed until one succeeds, though the file is in sync by then', async () => {
     const rig = await startRenderRig()
