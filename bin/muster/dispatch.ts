@@ -51,8 +51,9 @@ export async function dispatch(
   const asked = files.find(({ commands }) => argv.some((word) => commands.includes(word)))
   await asked?.add(program)
   let reading = readWords(program, argv)
-  if (reading.kind === 'unknown' || (reading.kind === 'help' && reading.command === program)) {
-    // Not the file that it seemed: an option's value may be a command's name too.
+  const isAboutAll = (reading.kind === 'help' || reading.kind === 'wrong') && reading.command === program
+  if (isAboutAll || reading.kind === 'unknown') {
+    // Help lists every command; and an option's value may be a command's name too.
     program = await withAllCommands(makeProgram(), files)
     reading = readWords(program, argv)
   }

@@ -123,6 +123,14 @@ test('a command that it does not know ends it with status 3, as etcdctl, an opti
   expect((await muster(['healthcheck', '--wrong'])).code).toBe(2)
 })
 
+test('whatever is wrong before the name of a command is answered with the help about all of them, and status 1', async () => {
+  const { code, stdout, stderr } = await muster(['-x', 'get', '/a'])
+  expect([code, stderr]).toEqual([1, 'flag provided but not defined: -x\n'])
+  expect(stdout).toMatch(
+    /^Incorrect Usage\. flag provided but not defined: -x\n\nUsage: muster [\s\S]*\n {2}healthcheck /,
+  )
+})
+
 test('--help and --version end it with status 0', async () => {
   expect(await muster(['--version'])).toMatchObject({ code: 0, stdout: expect.stringMatching(/^muster \d+\.\d+/) })
   expect(await muster(['--help'])).toMatchObject({ code: 0, stdout: expect.stringContaining('healthcheck') })
