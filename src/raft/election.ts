@@ -2,7 +2,7 @@
  * Pre-vote and vote: standing, granting, refusing, counting.
  *
  * Owns: when a vote is granted (Raft paper, 5.2 and 5.4.1; thesis, 4.2.3 and 9.6). Leaves to others: when to stand
- * (`follower.ts`), what a later term does to this member (`raft.ts`).
+ * (`follower.ts`), what a later term does to this member (`terms.ts`).
  */
 import { tally } from './membership.ts'
 import type { PreVote, PreVoteReply, Vote, VoteReply } from './message.ts'
@@ -12,9 +12,9 @@ import { holdsLease, isPromotable } from './state.ts'
 import type { MemberId } from './types.ts'
 
 /**
- * Asks the others whether they would vote for this member. Does nothing on a leader, a learner, a stranger, or a member
- * that has yet to apply a membership change which it knows to be committed: counting by a membership that is two changes
- * old could make two majorities that do not meet.
+ * Asks the others whether they would vote for this member. Does nothing on a leader, a stranger, a learner that was never a
+ * voter, or a member that has yet to apply a membership change which it knows to be committed: counting by a membership that is
+ * two changes old could make two majorities that do not meet.
  */
 export function campaign(state: RaftState): void {
   if (!mayStand(state)) return
@@ -59,7 +59,7 @@ export function onPreVote(state: RaftState, message: PreVote): void {
   })
 }
 
-/** Votes. `raft.ts` has raised the term to the candidate's, or turned it away. */
+/** Votes. `terms.ts` has raised the term to the candidate's, or turned it away. */
 export function onVote(state: RaftState, message: Vote): void {
   const free = state.vote === message.from || (state.vote === undefined && state.leader === undefined)
   const granted = free && state.log.isUpToDate(message.lastIndex, message.lastTerm)

@@ -2,7 +2,7 @@
  * Accepting appends, heartbeats and snapshots; the election timer; handing proposals on to the leader.
  *
  * Owns: what a follower does with its leader's word (Raft paper, figure 2, AppendEntries and InstallSnapshot). Leaves to
- * others: terms (`raft.ts`), standing (`election.ts`).
+ * others: terms (`terms.ts`), standing (`election.ts`).
  */
 import assert from 'node:assert'
 import { entryBytes } from './log.ts'
@@ -31,11 +31,11 @@ export function hearLeader(state: RaftState, leader: MemberId): void {
   if (state.role !== 'follower' || state.leader !== leader) becomeFollower(state, state.term, leader)
 }
 
-/** The leader's process is gone: its lease ends, and the wait before standing is short. */
+/** The leader's process is gone: its lease ends, and the wait before standing is short, but for one that was demoted. */
 export function loseLeader(state: RaftState): void {
   state.goneTicksLeft = state.config.electionTicks
   becomeFollower(state, state.term, undefined)
-  state.electionTimeout = drawTicks(state.config, state.config.goneTicksMax)
+  if (!state.isLeaving) state.electionTimeout = drawTicks(state.config, state.config.goneTicksMax)
 }
 
 /** Takes over entries, or says where the logs may agree. */

@@ -195,6 +195,18 @@ describe('a leader whose process is gone', () => {
     expect(asked).toEqual([1, 4, 7, 10, 20])
   })
 
+  test('one that was demoted leaves the short waits to those that vote', () => {
+    const raft = makeRaft({ term: 1, voters: '23', learners: '1' })
+    raft.leave()
+    raft.step(heartbeat(0))
+    turn(raft)
+    raft.reportGone(memberId('2'))
+    ticks(raft, 2 * CONFIG.electionTicks)
+    expect(raft.status()).toMatchObject({ role: 'follower', leader: undefined })
+    ticks(raft, CONFIG.electionTicks)
+    expect(raft.status().role).toBe('preCandidate')
+  })
+
   test('a report about another than the leader changes nothing', () => {
     const raft = makeRaft({ term: 1 })
     raft.step(heartbeat(0))
