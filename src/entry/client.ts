@@ -1,9 +1,8 @@
 /**
  * The client library: what `import { MusterClient } from 'musterd/client'` gives.
  *
- * Owns: the public names, and what a client can do beyond keys: sessions, locks, elections, registering services
- * and finding them. Leaves to
- * others: doing it (`../client/`, `../sidecar/`). Loads nothing of the server.
+ * Owns: the public names, and what a client can do beyond keys: sessions, locks, elections, announcing services and finding them.
+ * Leaves to others: doing it (`../client/`, `../sidecar/`). Loads nothing of the server.
  */
 import { MusterClient as KeysClient } from '../client/client.ts'
 import { Election } from '../client/coordination/election.ts'
