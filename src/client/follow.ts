@@ -28,6 +28,8 @@ export interface FollowOptions {
   readonly nodesMax?: number
   /** Characters of their paths and values. 268,435,456 by default. */
   readonly charsMax?: number
+  /** For reading, instead of the client's: a server prepares a large tree for long before it sends a byte. Milliseconds. */
+  readonly timeoutMs?: number | undefined
   /** As of `watch`. */
   readonly pollMs?: number | undefined
   readonly signal?: AbortSignal | undefined
@@ -63,7 +65,7 @@ export async function* followTree(
   // Events lost again and again: the tree is too busy for one reading, which must not become a tight loop.
   let losses = 0
   for (let isFirst = true; ; isFirst = false) {
-    const read = await readTree(http, prefix, top, isFirst, signal, onContact)
+    const read = await readTree(http, prefix, top, isFirst, options)
     if (read === undefined) return
     tree.replace(read.node)
     const inbox = new Inbox(http, prefix, top, { from: read.index + 1, pollMs, signal, onContact })
@@ -153,14 +155,13 @@ async function readTree(
   prefix: Prefix,
   path: string,
   isFirst: boolean,
-  signal: AbortSignal | undefined,
-  onContact: WatchOptions['onContact'],
+  { timeoutMs, signal, onContact }: FollowOptions,
 ): Promise<{ readonly node: NodeJson | undefined; readonly index: number } | undefined> {
   const target = keyTarget(prefix.full(path), { recursive: true, quorum: isFirst ? undefined : true })
   const isOver = (): boolean => signal?.aborted === true || http.over.aborted
   for (let failures = 1; !isOver(); failures += 1) {
     try {
-      const answer = await http.ask({ method: 'GET', target, signal })
+      const answer = await http.ask({ method: 'GET', target, timeoutMs, signal })
       onContact?.(undefined)
       return { node: nodeOf(answer, prefix), index: answer.index }
     } catch (error) {

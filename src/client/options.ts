@@ -126,9 +126,11 @@ export interface Settings {
   readonly hooks: ClientHooks
 }
 
-/** Takes the options, but for the endpoints. @throws RangeError on a number that makes no sense. */
+/** Takes the options, but for the endpoints. @throws RangeError on what makes no sense. */
 export function settingsOf(options: ClientOptions): Settings {
   const { auth, tls = {}, retry, logger, hooks = {} } = options
+  // A name ends at the first colon, so this one would log in as somebody else.
+  if (typeof auth === 'object' && auth.username.includes(':')) throw new RangeError('a user name has no colon')
   const words = typeof auth === 'object' ? `${auth.username}:${auth.password}` : auth
   return {
     authorization: words === undefined ? undefined : `Basic ${Buffer.from(words).toString('base64')}`,

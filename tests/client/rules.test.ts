@@ -245,6 +245,7 @@ test.each([
   { retry: { delayMsMin: 0 } },
   { requestsMax: -1 },
   { syncMs: 0.5 },
+  { auth: { username: 'a:b', password: 'c' } },
 ])('options that make no sense are refused: %j', (options) => {
   expect(() => new MusterClient({ endpoints: ['a:1'], ...options })).toThrow(RangeError)
 })
