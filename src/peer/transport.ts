@@ -39,7 +39,7 @@ export class PeerTransport implements Transport {
     const touched = this.#touched
     for (const message of messages) {
       const remote = this.#remotes.get(message.to)
-      if (remote === undefined) this.#dropUnknown(message.to)
+      if (remote === undefined) this.#dropUnknown(message)
       else if (remote.add(message)) touched.push(remote)
     }
     for (const remote of touched) remote.flush(this.#encoder)
@@ -155,10 +155,11 @@ export class PeerTransport implements Transport {
     void closing.then(() => this.#closings.delete(closing))
   }
 
-  #dropUnknown(id: MemberId): void {
+  #dropUnknown(message: Message): void {
     this.counters.total.droppedMessages++
+    const unsent = message.kind === 'propose' ? [message] : []
     queueMicrotask(() => {
-      if (!this.#isClosed) this.#options.events.unreachable(id, [])
+      if (!this.#isClosed) this.#options.events.unreachable(message.to, unsent)
     })
   }
 

@@ -266,9 +266,14 @@ describe('sending', () => {
         proposals: [{ kind: EntryKind.command, origin: from, seq: bytes, data, checksum: 0 }],
       }
     }
+    const unsent = (): number[] => a.unsent.flatMap(({ proposals }) => proposals.map(({ seq }) => seq))
     a.transport.send([propose(1), heartbeat('a', 'b', 1), propose(2)])
     await eventually('it is said', () => a.unreachable.length > 0)
-    expect(a.unsent.flatMap(({ proposals }) => proposals.map(({ seq }) => seq))).toEqual([1, 2])
+    expect(unsent()).toEqual([1, 2])
+    // To a member that nobody has told us of yet.
+    a.transport.send([heartbeat('a', 'f', 1), { ...propose(3), to: memberId('f') }])
+    await eventually('it is said', () => a.unreachable.length > 2)
+    expect(unsent()).toEqual([1, 2, 3])
 
     const [c, b] = [await member({ id: 'a', limits: { frameBytesMax: 1_000 } }), await member({ id: 'b' })]
     c.meet(b)
