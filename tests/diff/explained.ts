@@ -6,7 +6,7 @@
  */
 import type { Shown } from './compare.ts'
 import type { Observation } from './run.ts'
-import { isNoText } from './steps.ts'
+import { isReplaceable } from './steps.ts'
 import { dropsHidden, dropsNamesakes, endsAfterOne, tellsTwice } from './watched.ts'
 
 export interface Explanation {
@@ -113,7 +113,7 @@ const OTHERS: readonly Explanation[] = [
   // Last: whatever else differs beside such a character is explained by its own row.
   row(
     'keeps bytes of keys and values that are no UTF-8, and shows each as `\\ufffd`',
-    ({ step, sendsBytes }, { etcd }) => sendsBytes && (isNoText(step) || etcd.includes(REPLACED)),
+    ({ step, sendsBytes }, { etcd }) => sendsBytes && (isReplaceable(step) || etcd.includes(REPLACED)),
     true,
   ),
 ]

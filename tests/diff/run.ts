@@ -6,7 +6,7 @@
  */
 import { Due } from './due.ts'
 import type { Pair, Side } from './pair.ts'
-import { type Ask, isNoText, type Raw, requestBytes, type Step } from './steps.ts'
+import { type Ask, isReplaceable, type Raw, requestBytes, type Step } from './steps.ts'
 import { headerOf, type Received, type Wire } from './wire.ts'
 
 /** For how long an answer is waited for. */
@@ -28,7 +28,7 @@ export interface Observation {
   readonly bases: readonly [etcd: string, muster: string] | undefined
   /** Whether any step of the sequence asks for users or roles. */
   readonly asksAuth: boolean
-  /** Whether two steps or more name bytes that are no UTF-8: each keeps them or makes U+FFFD of them, and then they may be one name or two. */
+  /** Whether two steps or more name U+FFFD or bytes that may become it: then what they name may be one thing or two. */
   readonly sendsBytes: boolean
   /** Whether the connection still served afterwards; undefined where that was not asked. */
   readonly etcdServes: boolean | undefined
@@ -66,7 +66,7 @@ export async function runSequence(pair: Pair, steps: readonly Step[], patienceMs
     observations.push({ ...seen, prefix, index, bases, asksAuth, sendsBytes, doneMs: Date.now() })
   }
   const asksAuth = steps.some((step) => step.kind === 'ask' && step.target.startsWith('/v2/auth/'))
-  const sendsBytes = steps.filter(isNoText).length > 1
+  const sendsBytes = steps.filter(isReplaceable).length > 1
   const bases = steps.some(readsCounters) ? await countersOf(pair) : undefined
   try {
     for (const step of steps) {

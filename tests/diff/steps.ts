@@ -8,8 +8,6 @@
  * from it, and `{id:etcd}`… never occurs: what differs between the servers is masked in answers and not sent.
  */
 
-import { isUtf8 } from 'node:buffer'
-
 /** One request. All its texts are Latin-1 templates. */
 export interface Ask {
   /** `watch`: it is a long poll or stream, goes on while other steps follow, and is looked at in the end. */
@@ -55,12 +53,12 @@ export function fill(template: string, { prefix, index }: Filling): string {
   })
 }
 
-/** Whether its target or body holds bytes that are no UTF-8, as they are or escaped. */
-export function isNoText(step: Step): boolean {
+/** Whether its target or body holds U+FFFD, or bytes that are no UTF-8 and may become that, as they are or escaped. */
+export function isReplaceable(step: Step): boolean {
   if (step.kind === 'settle') return false
   const text = step.kind === 'raw' ? step.text : `${step.target}\n${step.body ?? ''}`
   const bytes = text.replace(/%([0-9a-f]{2})/gi, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
-  return !isUtf8(Buffer.from(bytes, 'latin1'))
+  return Buffer.from(bytes, 'latin1').toString('utf8').includes('\ufffd')
 }
 
 /** The bytes of a request. */
