@@ -45,12 +45,17 @@ export class Waiting {
   readonly #over = new AbortController()
   readonly #handlers = new Map<NodeJS.Signals, () => void>()
   #pass: ((signal: NodeJS.Signals) => void) | undefined
+  /** Told to end while a command ran. */
+  #told: NodeJS.Signals | undefined
 
   constructor() {
     for (const signal of [...ENDING, ...PASSED_ON]) {
       const handler = (): void => {
+        const isEnd = ENDING.some((ending) => ending === signal)
+        // HUP is a word to the command, which may live on.
+        if (isEnd && signal !== 'SIGHUP') this.#told = signal
         if (this.#pass !== undefined) this.#pass(signal)
-        else if (ENDING.some((ending) => ending === signal)) this.#over.abort(new Interrupted(signal))
+        else if (isEnd) this.#over.abort(new Interrupted(signal))
       }
       this.#handlers.set(signal, handler)
       process.on(signal, handler)
@@ -89,6 +94,8 @@ export class Waiting {
     signal.removeEventListener('abort', end)
     if (!signal.aborted) return status
     running.kill('SIGKILL')
+    // Whoever was told to end does not begin again.
+    if (this.#told !== undefined) this.#over.abort(new Interrupted(this.#told))
     return HELD_EXIT.lost
   }
 

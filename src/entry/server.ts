@@ -83,7 +83,8 @@ async function startAt(options: ServerOptions, ports: Ports, log: Logger): Promi
     await server.untilReady(options.signal)
     return server
   } catch (error) {
-    await member?.stop({ handOver: false })
+    // What went wrong first is what the caller has to know.
+    await member?.stop({ handOver: false }).catch(() => {})
     await removeData()
     throw error
   }
@@ -94,7 +95,7 @@ class Embedded implements EmbeddedServer {
   readonly finished: Promise<Error | undefined>
   readonly #member: Member
   readonly #removeData: () => Promise<void>
-  readonly #clients: MusterClient[] = []
+  readonly #clients = new Set<MusterClient>()
   #clientUrls: readonly string[] = []
   #stopping: Promise<void> | undefined
   #unlisten = (): void => {}
@@ -158,7 +159,8 @@ class Embedded implements EmbeddedServer {
 
   client(): MusterClient {
     const client = new MusterClient({ endpoints: this.#clientUrls })
-    this.#clients.push(client)
+    this.#clients.add(client)
+    client.closed.addEventListener('abort', () => this.#clients.delete(client), { once: true })
     return client
   }
 
@@ -173,7 +175,7 @@ class Embedded implements EmbeddedServer {
 
   async #stop(handOver: boolean): Promise<void> {
     this.#unlisten()
-    await Promise.all(this.#clients.map((client) => client.close()))
+    await Promise.all([...this.#clients].map((client) => client.close()))
     try {
       await this.#member.stop({ handOver })
     } finally {

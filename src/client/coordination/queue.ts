@@ -217,6 +217,7 @@ async function makePlace(
   signal: AbortSignal,
 ): Promise<MadePlace> {
   const text = JSON.stringify({ id, value })
+  const beganAtMs = performance.now()
   for (let takings = 1; ; takings += 1) {
     const sentAtMs = performance.now()
     const mayHaveTwin = takings > 1
@@ -229,8 +230,10 @@ async function makePlace(
       if (!(error instanceof ClientError) || error.definite || !error.retriable || takings >= TAKINGS_MAX) throw error
       await pause(delayAfter(takings, DELAY_MS_MIN, DELAY_MS_MAX), signal)
       const found = await findById(client, directory, id, signal)
-      // Its TTL began after the request was sent, so that is from when it is counted.
-      if (found !== undefined) return { id, path: found.path, number: found.number, sentAtMs, mayHaveTwin: true }
+      // Nobody knows which of the requests made it: its TTL is counted from the first.
+      if (found !== undefined) {
+        return { id, path: found.path, number: found.number, sentAtMs: beganAtMs, mayHaveTwin: true }
+      }
     }
   }
 }
