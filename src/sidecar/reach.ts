@@ -5,9 +5,13 @@
  */
 import type { RegisterLog } from './ports.ts'
 
+/** An outage is over when nothing has failed for so long: while one server hangs and others answer, both happen at once. Milliseconds. */
+const QUIET_MS = 2_000
+
 export class Reach {
   readonly #log: RegisterLog
   #isAway = false
+  #failedAtMs = 0
 
   constructor(log: RegisterLog) {
     this.#log = log
@@ -15,13 +19,16 @@ export class Reach {
 
   /** A request failed, for a reason that lies between us and the store or in it. */
   failed(error: Error): void {
-    if (!this.#isAway) this.#log.warn({ err: error }, 'the store cannot be asked: going on with what is known')
+    this.#failedAtMs = performance.now()
+    if (this.#isAway) return
     this.#isAway = true
+    this.#log.warn({ reason: error.message }, 'the store cannot be asked: going on with what is known')
   }
 
   /** A request was answered. */
   answered(): void {
-    if (this.#isAway) this.#log.info({}, 'the store answers again')
+    if (!this.#isAway || performance.now() - this.#failedAtMs < QUIET_MS) return
     this.#isAway = false
+    this.#log.info({}, 'the store answers again')
   }
 }

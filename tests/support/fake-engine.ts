@@ -74,9 +74,9 @@ export class FakeEngine {
   }
 
   /** It is removed. */
-  destroy(id: string): void {
+  destroy(id: string, tells = true): void {
     this.#containers.delete(id)
-    this.tell('destroy', id)
+    if (tells) this.tell('destroy', id)
   }
 
   /** Its HEALTHCHECK says something else. */
