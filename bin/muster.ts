@@ -57,6 +57,10 @@ const FILES: readonly CommandFile[] = [
     add: async (program) => (await import('./muster/registrator.ts')).addRegistrator(program),
   },
   { commands: ['discover'], add: async (program) => (await import('./muster/discover.ts')).addDiscover(program) },
+  {
+    commands: ['ambassador'],
+    add: async (program) => (await import('./muster/ambassador.ts')).addAmbassador(program),
+  },
   { commands: ['agent'], add: async (program) => (await import('./muster/agent.ts')).addAgent(program) },
   { commands: ['lock'], add: async (program) => (await import('./muster/lock.ts')).addLock(program) },
   { commands: ['elect'], add: async (program) => (await import('./muster/elect.ts')).addElect(program) },
