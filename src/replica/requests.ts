@@ -85,7 +85,8 @@ export class Requests {
   readonly changeProposer: ChangeProposer = {
     prepare: (request) => {
       if (request.kind !== 'update') return request
-      return { ...request, seenUrls: this.#parts.store.members.get(request.id)?.peerURLs }
+      // None where this member has not heard of the other yet: then the change is overtaken, and prepared anew when it has.
+      return { ...request, seenUrls: this.#parts.store.members.get(request.id)?.peerURLs ?? [] }
     },
     number: (change) => this.#number(EntryKind.membership, encodeMemberChange(change)),
   }
