@@ -173,11 +173,11 @@ export class Remote {
 
   #send(frame: Frame, messages: readonly Message[]): void {
     const stream = this.#stream
-    if (stream === undefined || stream.queuedBytes + frame.bytes > this.#options.limits.sendQueueBytesMax) {
+    const hasRoom = stream !== undefined && stream.queuedBytes + frame.bytes <= this.#options.limits.sendQueueBytesMax
+    if (!hasRoom || !stream.write(frame.parts)) {
       this.#drop(messages)
       return
     }
-    stream.write(frame.parts)
     for (const traffic of [this.#traffic, this.#total]) {
       traffic.sentMessages += messages.length
       traffic.sentBytes += frame.bytes

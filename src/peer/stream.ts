@@ -73,22 +73,23 @@ export class Stream {
     return this.#socket.writableLength
   }
 
-  /** Sends a frame, given in parts. Never blocks; the caller watches `queuedBytes`. Ignored once closing. */
-  write(parts: readonly Buffer[]): void {
-    if (!this.#socket.writable) return
+  /** Sends a frame, given in parts. Never blocks; the caller watches `queuedBytes`. False once closing: nothing of it was taken. */
+  write(parts: readonly Buffer[]): boolean {
+    if (!this.#socket.writable) return false
     if (parts.length === 1) {
       this.#socket.write(parts[0] as Buffer)
-      return
+      return true
     }
     let bytes = 0
     for (const part of parts) bytes += part.length
     if (bytes <= JOINED_BYTES_MAX) {
       this.#socket.write(Buffer.concat(parts, bytes))
-      return
+      return true
     }
     this.#socket.cork()
     for (const part of parts) this.#socket.write(part)
     this.#socket.uncork()
+    return true
   }
 
   /**

@@ -3,8 +3,9 @@ import { spawn } from 'node:child_process'
 import { createServer, type Server } from 'node:http'
 import { type AddressInfo, createServer as createTcpServer } from 'node:net'
 import { fileURLToPath } from 'node:url'
-import { afterEach, describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import type { RemoteStatus } from '../../src/peer/remote.ts'
+import { Stream } from '../../src/peer/stream.ts'
 import type { Message, Propose } from '../../src/raft/message.ts'
 import { EntryKind, memberId } from '../../src/raft/types.ts'
 import { eventually } from '../support/eventually.ts'
@@ -281,6 +282,14 @@ describe('sending', () => {
     c.transport.send([propose(2_000)])
     await eventually('it is said', () => c.unreachable.length > 0)
     expect(c.unsent).toEqual([])
+
+    // The socket has ended, and its stream is about to hear of it.
+    const ended = vi.spyOn(Stream.prototype, 'write').mockReturnValueOnce(false)
+    onTestFinished(() => ended.mockRestore())
+    c.transport.send([propose(4)])
+    await eventually('it is said', () => c.unreachable.length > 1)
+    expect(c.unsent.map(({ proposals }) => proposals[0]?.seq)).toEqual([4])
+    expect(statusOf(c, 'b').traffic.droppedMessages).toBe(2)
   })
 
   test('messages that do not fit one frame together travel apart; one that fits none is dropped and named', async () => {
