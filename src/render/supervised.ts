@@ -24,8 +24,8 @@ export interface SupervisedOptions {
 export class Supervised {
   readonly #options: SupervisedOptions
   #child: ChildProcess | undefined
-  /** The present child ends because we ask it to, and another follows. */
-  #restarts = false
+  /** The present child ends because we ask it to, and another follows; undefined: neither. */
+  #restarting: Promise<void> | undefined
   #isEnding = false
   #ended: (status: number) => void = () => undefined
   /** Status of the command when it has ended by itself, or was told to for good. 128 and the signal's number as in a shell. */
@@ -63,7 +63,7 @@ export class Supervised {
     })
     child.once('exit', (code, signal) => {
       if (this.#child === child) this.#child = undefined
-      if (!this.#restarts || this.#isEnding)
+      if (this.#restarting === undefined || this.#isEnding)
         this.#ended(code ?? STATUS_SIGNAL_BASE + (signal === null ? 0 : constants.signals[signal]))
     })
   }
@@ -73,13 +73,15 @@ export class Supervised {
     return this.#child?.kill(signal) ?? false
   }
 
-  /** Ends it and starts it anew. Does nothing when it has ended by itself. */
+  /** Ends it and starts it anew. Does nothing when it has ended by itself; a restart under way counts for all who ask meanwhile. */
   async restart(env: NodeJS.ProcessEnv): Promise<void> {
     if (this.#child === undefined || this.#isEnding) return
-    this.#restarts = true
-    await this.#stop()
-    this.#restarts = false
-    if (!this.#isEnding) this.start(env)
+    // Two files may want it at once, and two restarts side by side would leave two commands.
+    this.#restarting ??= this.#stop().then(() => {
+      this.#restarting = undefined
+      if (!this.#isEnding) this.start(env)
+    })
+    await this.#restarting
   }
 
   /** Ends it for good; resolves when it is gone. */

@@ -140,6 +140,11 @@ export class Work {
   }
 
   async #begin(): Promise<void> {
+    // A retry and a change may fall together: side by side, the one that saw less could be the last to replace the file.
+    if (this.#running !== undefined) {
+      this.#changed = true
+      return
+    }
     clearTimeout(this.#retryTimer)
     this.#retryTimer = undefined
     const ok = await this.attempt()
