@@ -1,5 +1,5 @@
 /** Containers that come and go, and an engine that goes away. */
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { Agent } from '../../src/sidecar/agent.ts'
 import { Engine } from '../../src/sidecar/engine/engine.ts'
 import { Follower, type FollowOptions } from '../../src/sidecar/engine/follower.ts'
@@ -156,6 +156,45 @@ test('a container that says nonsense does not keep the others from being announc
   await follower.start()
   await has('/services/web/h1:web:80')
   expect([...store.keys.keys()].filter((path) => path.includes('hidden'))).toEqual([])
+})
+
+test('one that crashes again and again is not announced between its tries', async () => {
+  const { fake, follower, has, lacks } = await rig()
+  const web = fake.run(WEB)
+  await follower.start()
+  await has('/services/web/h1:web:80')
+  fake.crash(web, 1)
+  await lacks('/services/web/_meta/h1:web:80')
+  fake.run(WEB)
+  await has('/services/web/h1:web:80')
+})
+
+test('a proxy that does not let lists through empties nothing, and ends nothing', async () => {
+  const { fake, store, follower, has } = await rig()
+  fake.run(WEB)
+  await follower.start()
+  await has('/services/web/h1:web:80')
+  fake.refusesLists = true
+  const listened = fake.asked.filter((path) => path === '/events').length
+  follower.relist()
+  await eventually('another try', () => fake.asked.filter((path) => path === '/events').length > listened + 1)
+  expect(store.keys.has('/services/web/h1:web:80')).toBe(true)
+  fake.refusesLists = false
+  fake.run({ name: 'new', ports: { '80/tcp': 9_001 } }, false)
+  await has('/services/new/h1:new:80')
+})
+
+test('closing does not wait for the next try to reach an engine that is away', async () => {
+  const tried = Promise.withResolvers<void>()
+  const { fake, follower } = await rig({ log: { ...SILENT, warn: () => tried.resolve() } })
+  await fake.stop()
+  // The pause before the next try has no end here.
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
+  onTestFinished(() => void vi.useRealTimers())
+  void follower.start()
+  await tried.promise
+  await new Promise((done) => setImmediate(done))
+  await follower.close()
 })
 
 test('a target that is no engine is refused', () => {

@@ -26,6 +26,8 @@ export class FakeEngine {
   readonly #containers = new Map<string, Container>()
   readonly #listeners = new Set<ServerResponse>()
   readonly #server: Server
+  /** Lists are answered as by a proxy that does not let them through. */
+  refusesLists = false
   /** Called before an inspection is answered. */
   beforeInspect: () => void = () => {}
 
@@ -73,6 +75,14 @@ export class FakeEngine {
     if (tells) this.tell('die', id)
   }
 
+  /** It ended, and waits to be started anew, as with `--restart always`. */
+  crash(id: string, exitCode: number): void {
+    const container = this.#containers.get(id)
+    if (container !== undefined)
+      this.#containers.set(id, { ...container, State: { Running: true, Restarting: true, ExitCode: exitCode } })
+    this.tell('die', id)
+  }
+
   /** It is removed. */
   destroy(id: string, tells = true): void {
     this.#containers.delete(id)
@@ -104,10 +114,12 @@ export class FakeEngine {
       response.writeHead(200, { 'content-type': 'application/json' }).flushHeaders()
       this.#listeners.add(response)
       response.on('close', () => this.#listeners.delete(response))
+    } else if (path === '/containers/json' && this.refusesLists) {
+      response.writeHead(404).end('no')
     } else if (path === '/containers/json') {
       const listed = [...this.#containers].map(([Id, { State }]) => ({
         Id,
-        State: State?.Running ? 'running' : 'exited',
+        State: State?.Restarting ? 'restarting' : State?.Running ? 'running' : 'exited',
       }))
       response.end(JSON.stringify(listed))
     } else {

@@ -23,6 +23,8 @@ export interface Container {
   }
   readonly State?: {
     readonly Running?: boolean
+    /** It has ended and waits to be started anew; Docker counts that as running, too. */
+    readonly Restarting?: boolean
     readonly ExitCode?: number
     /** Missing, or with the status `none` or empty, when the image has no HEALTHCHECK. */
     readonly Health?: { readonly Status?: string } | null
@@ -42,6 +44,11 @@ export interface EngineEvent {
   /** `start`, `die`, `health_status: healthy`, … */
   readonly Action?: string
   readonly Actor?: { readonly ID?: string; readonly Attributes?: Readonly<Record<string, string>> }
+}
+
+/** Whether its processes are there. One that crashes again and again is not, between its tries. */
+export function isRunning({ State }: Container): boolean {
+  return State?.Running === true && State.Restarting !== true
 }
 
 /** What a HEALTHCHECK says: `healthy`, `unhealthy` or `starting`; undefined where there is none. */

@@ -44,8 +44,15 @@ export class Engine {
 
   /** Ids of all containers, and whether each runs. @throws RegisterError `MUSTER_REGISTER_ENGINE`; the signal's reason. */
   async list(signal: AbortSignal): Promise<ReadonlyMap<string, boolean>> {
-    const listed = (await this.#json('/containers/json?all=true', signal)) as readonly { Id?: string; State?: string }[]
-    return new Map(listed.map(({ Id = '', State }) => [Id, State === 'running' || State === 'paused']))
+    const listed = await this.#json('/containers/json?all=true', signal)
+    // A proxy in front of the engine may not let this through: that is no empty list.
+    if (!Array.isArray(listed)) throw this.#failed('ask', new Error('it gave no list of containers'), signal)
+    return new Map(
+      (listed as readonly { Id?: string; State?: string }[]).map(({ Id = '', State }) => [
+        Id,
+        State === 'running' || State === 'paused',
+      ]),
+    )
   }
 
   /** One container; undefined when there is none. @throws RegisterError `MUSTER_REGISTER_ENGINE`; the signal's reason. */

@@ -12,7 +12,7 @@ import { Alarm, backOffMs } from '../pause.ts'
 import { SILENT } from '../ports.ts'
 import { RegisterError } from '../register-error.ts'
 import { keyOfInstance, type Service } from '../service.ts'
-import { type Container, type EngineEvent, healthOf } from './container.ts'
+import { type Container, type EngineEvent, healthOf, isRunning } from './container.ts'
 import type { Engine } from './engine.ts'
 import { type LookRules, lookAt } from './look.ts'
 
@@ -98,7 +98,9 @@ export class Follower {
         signal.removeEventListener('abort', end)
       }
       failures++
-      if (!signal.aborted) await new Alarm().sleepUntil(performance.now() + backOffMs(failures, BACK_OFF_MS_MAX))
+      const untilMs = performance.now() + backOffMs(failures, BACK_OFF_MS_MAX)
+      // Nothing else sleeps by this alarm now. Closing cuts it short: what is announced has to be taken out within a second.
+      while (!signal.aborted && performance.now() < untilMs) await this.#alarm.sleepUntil(untilMs)
     }
   }
 
@@ -145,7 +147,7 @@ export class Follower {
     const looked = await lookAt(engine, id, look, this.#over.signal)
     if (looked === undefined) return this.#forget(id)
     const { container, services } = looked
-    if (container.State?.Running !== true) return this.#died(id, container)
+    if (!isRunning(container)) return this.#died(id, container)
     this.#failed.delete(id)
     const keys = services.map(({ instance }) => keyOfInstance(instance))
     for (const { instance } of this.#known.get(id) ?? []) {

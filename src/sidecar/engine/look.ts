@@ -7,7 +7,7 @@
 import type { RegisterLog } from '../ports.ts'
 import { RegisterError } from '../register-error.ts'
 import { type Service, settleService } from '../service.ts'
-import type { Container } from './container.ts'
+import { type Container, isRunning } from './container.ts'
 import type { Engine } from './engine.ts'
 import { type ContainerRules, servicesOf } from './metadata.ts'
 
@@ -34,7 +34,7 @@ export async function lookAt(
 ): Promise<Looked | undefined> {
   const container = await engine.inspect(id, signal)
   if (container === undefined) return undefined
-  if (container.State?.Running !== true) return { container, services: [] }
+  if (!isRunning(container)) return { container, services: [] }
   const mode = /^container:(.+)$/.exec(container.HostConfig?.NetworkMode ?? '')?.[1]
   const linked = mode === undefined ? undefined : await engine.inspect(mode, signal)
   const { services, notes } = servicesOf(container, rules, linked)
