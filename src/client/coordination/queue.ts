@@ -132,7 +132,9 @@ export class Place {
         if (at < 0) throw this.#lost()
         if (at === 0) {
           over.throwIfAborted()
-          return
+          // After a pause of the process the answer may be read before the timer runs that should have come long before it.
+          if (this.remainingMs > 0) return
+          throw this.#late()
         }
         if (!waits) onWait?.((places[0] as Placed).value)
         waits = true
@@ -162,6 +164,11 @@ export class Place {
     }
   }
 
+  #late(): CoordinationError {
+    const sentence = `"${this.path}" could not be kept: this process stood still for too long`
+    return new CoordinationError('MUSTER_SESSION_LOST', sentence)
+  }
+
   #lost(): CoordinationError {
     const error = new CoordinationError(
       'MUSTER_LOCK_LOST',
@@ -170,6 +177,17 @@ export class Place {
     this.#session.drop(this.#key, error)
     return error
   }
+}
+
+/** A place that is being asked for. */
+interface Taking {
+  readonly id: string
+  /** What the key shall hold. */
+  readonly text: string
+  /** Seconds. */
+  readonly ttl: number
+  /** A request may have made it. */
+  mayStand: boolean
 }
 
 /** A place that was just made. */
@@ -195,14 +213,15 @@ export async function takePlace(
   signal: AbortSignal | undefined,
 ): Promise<Place> {
   const id = randomBytes(12).toString('base64url')
+  const taking: Taking = { id, text: JSON.stringify({ id, value }), ttl: session.ttl, mayStand: false }
   const over = signal === undefined ? session.signal : AbortSignal.any([session.signal, signal])
   try {
-    const made = await makePlace(client, directory, session.ttl, id, value, over)
+    const made = await makePlace(client, directory, taking, over)
     over.throwIfAborted()
     return new Place(client, directory, session, made)
   } catch (error) {
     // It may stand there all the same, in the way of all who come later.
-    if (!(error instanceof ClientError && error.definite)) await removeById(client, directory, id)
+    if (taking.mayStand) await removeById(client, directory, id)
     throw error
   }
 }
@@ -211,21 +230,21 @@ export async function takePlace(
 async function makePlace(
   client: QueueClient,
   directory: string,
-  ttl: number,
-  id: string,
-  value: string,
+  taking: Taking,
   signal: AbortSignal,
 ): Promise<MadePlace> {
-  const text = JSON.stringify({ id, value })
+  const { id, text, ttl } = taking
   const beganAtMs = performance.now()
   for (let takings = 1; ; takings += 1) {
     const sentAtMs = performance.now()
     const mayHaveTwin = takings > 1
     try {
       const { node } = await client.create(directory, text, { ttl, signal })
+      taking.mayStand = true
       const name = (node.key ?? '').slice((node.key ?? '').lastIndexOf('/') + 1)
       return { id, path: `${directory}/${name}`, number: Number(name), sentAtMs, mayHaveTwin }
     } catch (error) {
+      if (!(error instanceof ClientError && error.definite)) taking.mayStand = true
       signal.throwIfAborted()
       if (!(error instanceof ClientError) || error.definite || !error.retriable || takings >= TAKINGS_MAX) throw error
       await pause(delayAfter(takings, DELAY_MS_MIN, DELAY_MS_MAX), signal)
