@@ -88,13 +88,14 @@ export class MusterClient extends Keys {
   /**
    * Any request to the API, for what has no method here. It is sent once, but for reads.
    * @param target path and query, encoded.
-   * @throws ApiError on 5xx of a server that was not named; ClientError.
+   * @throws ApiError on 5xx of a server that was not named; ClientError; RangeError on a target without a slash in front.
    */
   async request(
     method: 'GET' | 'PUT' | 'POST' | 'DELETE',
     target: string,
     options: RequestOptions = {},
   ): Promise<RawAnswer> {
+    if (!target.startsWith('/')) throw new RangeError(`"${target}" is no path: expected a slash at its beginning`)
     const { body, ...call } = options
     const anyStatus = call.endpoint !== undefined
     const ask = { ...call, ...encodeJson(body), method, target, anyStatus }

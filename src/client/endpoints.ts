@@ -84,15 +84,15 @@ export class Endpoints {
     return best.url
   }
 
-  /** That one answered: it is asked from now on. */
-  worked(url: string): void {
+  /** That one answered: it is well, and asked from now on, unless a caller wanted this one and no other. */
+  worked(url: string, isNamed = false): void {
     const current = this.#current
     if (current.url === url && current.failures === 0) return
     const endpoint = this.#find(url)
     if (endpoint === undefined) return
     endpoint.failures = 0
     endpoint.awayUntilMs = 0
-    this.#current = endpoint
+    if (!isNamed) this.#current = endpoint
   }
 
   /** That one failed. Another is in use from now on, if there is one and nobody has gone on already. */

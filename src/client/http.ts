@@ -10,7 +10,7 @@
 import { Endpoints } from './endpoints.ts'
 import { ApiError, ClientError } from './errors.ts'
 import { asClientError, closedError, errorOf } from './failures.ts'
-import { type ClientOptions, type Settings, settingsOf } from './options.ts'
+import { type ClientOptions, checkMs, type Settings, settingsOf } from './options.ts'
 import { delayAfter, pause } from './pause.ts'
 import { type OpenAnswer, readAll, Wire } from './wire.ts'
 
@@ -79,7 +79,7 @@ export class Http {
 
   /**
    * Sends a request and takes the whole answer, whatever its status below 500.
-   * @throws ApiError on 5xx, but for `anyStatus`; ClientError; the signal's reason.
+   * @throws ApiError on 5xx, but for `anyStatus`; ClientError; RangeError on a limit of time that is none; the signal's reason.
    */
   ask(ask: Ask): Promise<Answer> {
     return this.#run(ask, async (endpoint, attempt, earlier) => {
@@ -167,6 +167,7 @@ export class Http {
     ask: Ask,
     attempt: (endpoint: string, number: number, earlier: ClientError | undefined) => Promise<T>,
   ): Promise<T> {
+    if (ask.timeoutMs !== undefined) checkMs('timeoutMs', ask.timeoutMs)
     ask.signal?.throwIfAborted()
     if (this.#over.signal.aborted) throw closedError(true)
     // Polls have a bound of their own.
@@ -194,14 +195,14 @@ export class Http {
       const endpoint = ask.endpoint ?? this.endpoints.pick(tried)
       try {
         const answer = await attempt(endpoint, number, earlier)
-        this.endpoints.worked(endpoint)
+        this.endpoints.worked(endpoint, ask.endpoint !== undefined)
         return answer
       } catch (thrown) {
         ask.signal?.throwIfAborted()
         if (this.#over.signal.aborted) throw closedError(reads)
         const error = asClientError(thrown, endpoint, reads || this.#wire.isNeverSent(thrown), earlier)
         if (!isServersFault(error)) {
-          if (error instanceof ApiError) this.endpoints.worked(endpoint)
+          if (error instanceof ApiError) this.endpoints.worked(endpoint, ask.endpoint !== undefined)
           throw error
         }
         this.leave(endpoint, error)

@@ -11,6 +11,8 @@ const TIMEOUT_MS_DEFAULT = 10_000
 const CONNECTIONS_DEFAULT = 64
 const REQUESTS_MAX_DEFAULT = 10_000
 const WATCHES_MAX_DEFAULT = 1_000
+/** Timers of Node.js that are longer run out at once. */
+export const TIMER_MS_MAX = 2 ** 31 - 1
 const RETRY_DEFAULT: Retry = { attemptsMax: 6, delayMsMin: 50, delayMsMax: 2_000 }
 
 /** PEM texts. */
@@ -135,13 +137,13 @@ export function settingsOf(options: ClientOptions): Settings {
   return {
     authorization: words === undefined ? undefined : `Basic ${Buffer.from(words).toString('base64')}`,
     tls,
-    timeoutMs: whole('timeoutMs', options.timeoutMs, TIMEOUT_MS_DEFAULT, 1),
+    timeoutMs: whole('timeoutMs', options.timeoutMs, TIMEOUT_MS_DEFAULT, 1, TIMER_MS_MAX),
     retry: {
       attemptsMax: whole('retry.attemptsMax', retry?.attemptsMax, RETRY_DEFAULT.attemptsMax, 1),
-      delayMsMin: whole('retry.delayMsMin', retry?.delayMsMin, RETRY_DEFAULT.delayMsMin, 1),
-      delayMsMax: whole('retry.delayMsMax', retry?.delayMsMax, RETRY_DEFAULT.delayMsMax, 1),
+      delayMsMin: whole('retry.delayMsMin', retry?.delayMsMin, RETRY_DEFAULT.delayMsMin, 1, TIMER_MS_MAX),
+      delayMsMax: whole('retry.delayMsMax', retry?.delayMsMax, RETRY_DEFAULT.delayMsMax, 1, TIMER_MS_MAX),
     },
-    syncMs: whole('syncMs', options.syncMs, 0, 0),
+    syncMs: whole('syncMs', options.syncMs, 0, 0, TIMER_MS_MAX),
     connectionsMax: whole('connectionsMax', options.connectionsMax, CONNECTIONS_DEFAULT, 1),
     requestsMax: whole('requestsMax', options.requestsMax, REQUESTS_MAX_DEFAULT, 1),
     watchesMax: whole('watchesMax', options.watchesMax, WATCHES_MAX_DEFAULT, 1),
@@ -150,8 +152,15 @@ export function settingsOf(options: ClientOptions): Settings {
   }
 }
 
-function whole(name: string, given: number | undefined, standard: number, min: number): number {
+/** @throws RangeError when it is no time that a timer can run for: it would end at once instead. */
+export function checkMs(name: string, ms: number): void {
+  if (!(ms > 0 && ms <= TIMER_MS_MAX))
+    throw new RangeError(`${name} is ${ms}: expected up to ${TIMER_MS_MAX}, more than 0`)
+}
+
+function whole(name: string, given: number | undefined, standard: number, min: number, max = Infinity): number {
   const number = given ?? standard
-  if (Number.isSafeInteger(number) && number >= min) return number
-  throw new RangeError(`${name} is ${number}: expected a whole number from ${min} on`)
+  if (Number.isSafeInteger(number) && number >= min && number <= max) return number
+  const bounds = max === Infinity ? `from ${min} on` : `from ${min} to ${max}`
+  throw new RangeError(`${name} is ${number}: expected a whole number ${bounds}`)
 }

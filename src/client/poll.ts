@@ -9,6 +9,7 @@
 import { asClientError } from './failures.ts'
 import type { Http } from './http.ts'
 import { badAnswer, type EventJson, parseEvent } from './node.ts'
+import { checkMs } from './options.ts'
 import { keyTarget } from './target.ts'
 import { ANSWER_BYTES_MAX } from './wire.ts'
 
@@ -46,6 +47,7 @@ export interface PolledThere extends Polled {
 export async function pollOnce(http: Http, path: string, options: PollOptions): Promise<PolledThere> {
   const { recursive, waitIndex, pollMs = POLL_MS_DEFAULT, signal, onWaiting } = options
   signal?.throwIfAborted()
+  checkMs('pollMs', pollMs)
   const endPoll = http.beginPoll()
   const over = new AbortController()
   const end = (): void => over.abort()

@@ -12,6 +12,7 @@ import { ApiError, ClientError } from './errors.ts'
 import { errorOf } from './failures.ts'
 import type { Http } from './http.ts'
 import type { EventJson } from './node.ts'
+import { checkMs } from './options.ts'
 import { Pace } from './pace.ts'
 import { POLL_MS_DEFAULT, type PolledThere, pollOnce } from './poll.ts'
 import type { Prefix } from './prefix.ts'
@@ -52,6 +53,7 @@ export async function* watchKey(
   options: WatchOptions,
 ): AsyncGenerator<Watched, void, void> {
   const { recursive = false, pollMs: pollMsMax = POLL_MS_DEFAULT, signal, onContact } = options
+  checkMs('pollMs', pollMsMax)
   const pace = new Pace(pollMsMax)
   const full = cleaned(prefix.full(path))
   const isOver = (): boolean => signal?.aborted === true || http.over.aborted

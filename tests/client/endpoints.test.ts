@@ -67,6 +67,17 @@ describe('the one to ask', () => {
     expect(endpoints.pick([A, B, C])).toBe(B)
   })
 
+  test('stays the same when a caller has named another, which is then well again', () => {
+    const endpoints = new Endpoints([A, B], 'given')
+    endpoints.worked(A)
+    endpoints.worked(B, true)
+    expect(endpoints.pick([])).toBe(A)
+    endpoints.failed(B)
+    endpoints.worked(B, true)
+    endpoints.failed(A)
+    expect(endpoints.pick([])).toBe(B)
+  })
+
   test('counts as new once it has answered', () => {
     const endpoints = new Endpoints([A, B], 'given')
     for (let failures = 0; failures < 10; failures += 1) endpoints.failed(A)

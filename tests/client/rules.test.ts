@@ -245,7 +245,22 @@ test.each([
   { retry: { delayMsMin: 0 } },
   { requestsMax: -1 },
   { syncMs: 0.5 },
+  { timeoutMs: 2 ** 31 },
+  { syncMs: 2 ** 31 },
   { auth: { username: 'a:b', password: 'c' } },
 ])('options that make no sense are refused: %j', (options) => {
   expect(() => new MusterClient({ endpoints: ['a:1'], ...options })).toThrow(RangeError)
+})
+
+// A timer that is given more runs out at once: without the bound a watch would ask without a pause.
+test.each([0, -1, Number.NaN, 2 ** 31, Infinity])('a limit of %d ms is refused before anything is sent', async (ms) => {
+  await using client = new MusterClient({ endpoints: ['127.0.0.1:1'] })
+  await expect(client.get('/a', { timeoutMs: ms })).rejects.toThrow(RangeError)
+  await expect(client.poll('/a', { waitIndex: 1, pollMs: ms })).rejects.toThrow(RangeError)
+  await expect(client.watch('/a', { from: 1, pollMs: ms }).next()).rejects.toThrow(RangeError)
+})
+
+test('a request to something that is no path is refused, and no server is held to have failed', async () => {
+  await using client = new MusterClient({ endpoints: ['127.0.0.1:1'] })
+  await expect(client.request('GET', 'version')).rejects.toThrow(RangeError)
 })
