@@ -9,7 +9,7 @@
  */
 import { readFileSync } from 'node:fs'
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import type { ClientOptions } from '../../src/client/options.ts'
+import { type ClientOptions, TIMER_MS_MAX } from '../../src/client/options.ts'
 import { type EndpointWords, ourVariable, serversOf, variable } from './endpoints.ts'
 import { durationMs } from './go-values.ts'
 import { askPassword } from './password.ts'
@@ -85,8 +85,13 @@ export async function connectionOf(words: ConnectionWords): Promise<ClientOption
     endpoints,
     tls,
     ...(auth === undefined ? {} : { auth }),
-    ...(words.timeout === undefined || words.timeout === 0 ? {} : { timeoutMs: words.timeout }),
+    ...(words.timeout === undefined || words.timeout === 0 ? {} : { timeoutMs: timerMs(words.timeout) }),
   }
+}
+
+/** A duration as a timer takes it: nobody waits for longer than the longest. */
+function timerMs(ms: number): number {
+  return Math.min(TIMER_MS_MAX, Math.ceil(ms))
 }
 
 /** The files that words or variables name. */

@@ -8,6 +8,7 @@ import type { Command } from 'commander'
 import { MusterClient } from '../../src/client/client.ts'
 import { acquireLock, type Lock } from '../../src/client/coordination/lock.ts'
 import { ClientError } from '../../src/client/errors.ts'
+import { TIMER_MS_MAX } from '../../src/client/options.ts'
 import { type ConnectionWords, connectionOf, wholeNumber } from './connection.ts'
 import { durationMs } from './go-values.ts'
 import { failed, HELD_EXIT, HELD_HELP, pathOf, say, Waiting } from './held-command.ts'
@@ -78,7 +79,8 @@ async function acquire(
   interrupted: AbortSignal,
 ): Promise<Lock | undefined> {
   const late = new AbortController()
-  const timer = wait === undefined || wait === 0 ? undefined : setTimeout(() => late.abort(), wait)
+  const timer =
+    wait === undefined || wait === 0 ? undefined : setTimeout(() => late.abort(), Math.min(wait, TIMER_MS_MAX))
   const signal = AbortSignal.any([interrupted, late.signal])
   let waits = false
   const onWait = (holder: string): void => {

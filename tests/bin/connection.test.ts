@@ -4,6 +4,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { beforeEach, expect, test, vi } from 'vitest'
 import { connectionOf, otherConnectionOf } from '../../bin/muster/connection.ts'
+import { durationMs } from '../../bin/muster/go-values.ts'
 import { startDns } from '../support/dns-server.ts'
 import { scratchDir } from '../support/scratch.ts'
 
@@ -64,6 +65,13 @@ test('the variables of the later etcdctl are known: a user and a password apart'
 test('a certificate without its key is refused, and a file that is missing is named', async () => {
   await expect(connectionOf({ certFile: '/c' })).rejects.toThrow('[key: , cert: /c]')
   await expect(connectionOf({ caFile: '/no/such/ca.pem' })).rejects.toThrow('/no/such/ca.pem')
+})
+
+test('a limit of time is whole milliseconds, and no more than a timer can run for', async () => {
+  const timeoutMs = async (text: string) => (await connectionOf({ timeout: durationMs(text) })).timeoutMs
+  expect(await Promise.all(['0', '2s', '1.001s', '1us', '1000h'].map(timeoutMs))).toEqual([
+    ...[undefined, 2_000, 1_001, 1, 2 ** 31 - 1],
+  ])
 })
 
 test('variables say nothing of a second cluster', async () => {

@@ -112,6 +112,15 @@ describe('muster lock', () => {
     await (await next).unlock()
   })
 
+  test('waits for longer than a timer can run, too', async () => {
+    const { client, muster } = await rig()
+    const held = await client.lock('/job')
+    const waiting = muster('lock', '--wait', '1000h', 'job', '--', 'true')
+    await Promise.race([waiting.untilOutput(/waiting/), waiting.exited])
+    await held.unlock()
+    expect(await waiting.exited).toMatchObject({ code: 0 })
+  })
+
   test('says what is wrong by its status: no words 2, no cluster 69, no such command 127', async () => {
     const { muster } = await rig()
     expect(await muster('lock', 'job').exited).toMatchObject({ code: 2 })
