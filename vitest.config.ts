@@ -1,7 +1,7 @@
 /**
  * Which tests run when, and how many at once.
  *
- * Six groups: `unit` (everything in memory or on one socket), `sim` (the simulator), `e2e` (real processes, short),
+ * Six groups: `unit` (everything in memory or on one socket), `sim` (the simulator), `e2e` (real processes and the examples, short),
  * `long` (files named `*.long.test.ts`, which CI and `npm run test:heavy` run), `clients` (programs of others against real
  * processes, `npm run test:clients`) and `diff` (beside a real etcd, `npm run test:diff`). `unit` and `sim` share the
  * machine; then come `e2e` and `long`, whose files run one at a time, because they measure time, and last `clients`, which mostly wait.
@@ -11,7 +11,7 @@ import { defineConfig } from 'vitest/config'
 const LONG = 'tests/**/*.long.test.ts'
 const DIFF = 'tests/diff/**/*.test.ts'
 const CLIENTS = 'tests/clients/**/*.test.ts'
-const PROCESSES = ['tests/e2e/**/*.test.ts', 'tests/bin/**/*.test.ts']
+const PROCESSES = ['tests/e2e/**/*.test.ts', 'tests/bin/**/*.test.ts', 'tests/examples/**/*.test.ts']
 
 export default defineConfig({
   test: {
