@@ -15,7 +15,7 @@ const BY_SIGNAL = 128
 export interface Beside {
   /** Its exit status, 128 and the signal's number when one ended it. Never rejects. */
   readonly exited: Promise<number>
-  /** Ignored when it is gone. */
+  /** Ignored when it is gone. Where it belongs to somebody else by now, as behind sudo, standard error says so, and it runs on. */
   kill(signal: NodeJS.Signals): void
 }
 
@@ -27,7 +27,12 @@ export interface Beside {
 export function startBeside(command: string, args: readonly string[], env: NodeJS.ProcessEnv, isGroup = false): Beside {
   const child = spawn(command, args, { stdio: 'inherit', env: { ...process.env, ...env }, detached: isGroup })
   const exited = new Promise<number>((done) => {
-    child.once('error', (error) => {
+    child.on('error', (error) => {
+      // Of a command that runs these are signals that did not reach it. It has not ended.
+      if (child.pid !== undefined) {
+        sayUnreached(error)
+        return
+      }
       process.stderr.write(`muster: cannot run "${command}": ${error.message}\n`)
       done('code' in error && error.code === 'ENOENT' ? NOT_FOUND : CANNOT_RUN)
     })
@@ -41,6 +46,11 @@ function killGroup(pid: number | undefined, signal: NodeJS.Signals): void {
   try {
     if (pid !== undefined) process.kill(-pid, signal)
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error
+    if (!(error instanceof Error && 'code' in error)) throw error
+    if (error.code !== 'ESRCH') sayUnreached(error)
   }
+}
+
+function sayUnreached({ message }: Error): void {
+  process.stderr.write(`muster: the command cannot be signalled, and runs on: ${message}\n`)
 }
