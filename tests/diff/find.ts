@@ -122,7 +122,10 @@ function firstDifference(
     const explanation = uses.explain(observation, both)
     if (explanation === undefined) return transcript(observations.slice(0, at + 1), observation, both)
     // What watches saw of it differs as well.
-    if (explanation.parts) return undefined
+    if (explanation.parts) {
+      pair.part()
+      return undefined
+    }
   }
   for (const { observation, both } of watches) {
     if (both.etcd !== both.muster && uses.explain(observation, both) === undefined) {

@@ -19,6 +19,9 @@ import { headerOf, type Received, Wire } from './wire.ts'
 export const ORIGIN = 'http://a.example:8080'
 /** How many events both keep. etcd cannot keep more or fewer. */
 const HISTORY_EVENTS = 1000
+/** How far before a try its watches may begin. */
+const LOOK_BACK_MAX = 20
+
 /** Where indexes are brought level: hidden, so that no listing shows it. */
 export const LEVEL = '/v2/keys/_level'
 const ANSWER_MS_MAX = 10_000
@@ -127,6 +130,7 @@ export class Pair {
   readonly #processes: readonly Child[]
   readonly #folder: string
   #prefixes = 0
+  #areApart = false
 
   private constructor(etcd: Side, muster: Side, processes: readonly Child[], folder: string) {
     this.etcd = etcd
@@ -187,12 +191,18 @@ export class Pair {
     return `t${`${this.#prefixes}`.padStart(7, '0')}`
   }
 
+  /** What the two hold is not the same any more: no later try may look back at it. */
+  part(): void {
+    this.#areApart = true
+  }
+
   /** Empties both, brings both to the same index, and returns that. */
   async level(): Promise<number> {
     await Promise.all([this.etcd.clear(), this.muster.clear()])
     const [etcd, muster] = await Promise.all([this.etcd.index(), this.muster.index()])
-    if (etcd < muster) await this.etcd.step(muster - etcd)
-    if (muster < etcd) await this.muster.step(etcd - muster)
-    return Math.max(etcd, muster)
+    const index = Math.max(etcd, muster) + (this.#areApart || etcd !== muster ? LOOK_BACK_MAX : 0)
+    this.#areApart = false
+    await Promise.all([this.etcd.step(index - etcd), this.muster.step(index - muster)])
+    return index
   }
 }
