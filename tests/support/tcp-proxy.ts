@@ -96,8 +96,10 @@ export class TcpProxy {
     const goOn = (): void => {
       if (!this.#isStalled) from.resume()
     }
-    if (!hasRoom) to.once('drain', goOn)
-    else setTimeout(goOn, this.#pauseMs).unref()
+    // Who is resumed while the other side is full pauses again, and the one listener that is there wakes it.
+    if (!hasRoom) {
+      if (to.listenerCount('drain') === 0) to.once('drain', goOn)
+    } else setTimeout(goOn, this.#pauseMs).unref()
   }
 }
 
