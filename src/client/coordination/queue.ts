@@ -136,9 +136,14 @@ export class Place {
           if (this.remainingMs > 0) return
           throw this.#late()
         }
-        if (!waits) onWait?.((places[0] as Placed).value)
-        waits = true
-        await this.#untilGone(places[at - 1] as Placed, index, over)
+        const [first, before] = [places[0] as Placed, places[at - 1] as Placed]
+        if (!waits && first.id !== this.#id) {
+          onWait?.(first.value)
+          waits = true
+        }
+        // Our own first request, which came late. Nobody keeps it alive, so it would be in the way until its TTL ends.
+        if (before.id === this.#id) await removeOwn(this.#client, before.path)
+        await this.#untilGone(before, index, over)
         failures = 0
       } catch (error) {
         over.throwIfAborted()

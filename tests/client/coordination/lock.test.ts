@@ -204,6 +204,28 @@ describeOnStores('a lock', (server) => {
       expect(await queued(client, '/late')).toBe(0)
     })
 
+    test('one that comes before the other is not waited for', async () => {
+      const client = server.client()
+      let late: (() => Promise<unknown>) | undefined
+      const stumbled = stumbling(client, (create) => {
+        late = create
+        return Promise.reject(silent)
+      })
+      const slow = new Proxy(stumbled, {
+        get: (target, name) => {
+          const value: unknown = Reflect.get(target, name)
+          if (name !== 'create' || late === undefined) return value
+          return async (...words: unknown[]) => {
+            await late?.()
+            return Reflect.apply(value as (...words: unknown[]) => unknown, target, words)
+          }
+        },
+      })
+      const lock = await acquireLock(slow, '/before', { ttl: 60 })
+      expect(await queued(client, '/before')).toBe(1)
+      await lock.unlock()
+    })
+
     test('and nobody wants it any more, it is taken away', async () => {
       const client = server.client()
       const over = new AbortController()
