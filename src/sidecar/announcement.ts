@@ -59,6 +59,7 @@ export class Announcement {
   #status: InstanceStatus
   #since = nowText()
   #closed = false
+  #closing: Promise<boolean> | undefined
 
   constructor(service: Service, around: Surroundings) {
     this.#around = around
@@ -118,13 +119,17 @@ export class Announcement {
 
   /** The same instance, described anew. A drain stays. */
   change(service: Service): void {
-    const hadCheck = JSON.stringify(this.#service.check)
-    const wasElsewhere = this.#service.checkedElsewhere
+    const before = this.#service
     this.#service = service
-    if (JSON.stringify(service.check) !== hadCheck || service.checkedElsewhere !== wasElsewhere) {
+    if (
+      JSON.stringify(service.check) !== JSON.stringify(before.check) ||
+      service.checkedElsewhere !== before.checkedElsewhere
+    ) {
       void this.#checker?.close()
       this.#checker = undefined
-      this.#health = initialHealth(service)
+      // Another way to look at the same address makes it no worse: a healthy one would vanish until the first look.
+      const staysGood = service.check !== undefined && this.#health !== 'critical' && isSamePlace(before, service)
+      if (!staysGood) this.#health = initialHealth(service)
       this.#begin()
     }
     this.#update()
@@ -137,9 +142,14 @@ export class Announcement {
 
   /**
    * Ends checks and heartbeats and, unless told otherwise, takes the instance out of the store. Resolves within the time; true when
-   * nothing of it is left there.
+   * nothing of it is left there. The first call counts.
    */
-  async close(deregister: boolean, timeoutMs: number): Promise<boolean> {
+  close(deregister: boolean, timeoutMs: number): Promise<boolean> {
+    this.#closing ??= this.#end(deregister, timeoutMs)
+    return this.#closing
+  }
+
+  async #end(deregister: boolean, timeoutMs: number): Promise<boolean> {
     this.#closed = true
     clearTimeout(this.#timer)
     const [done] = await Promise.all([this.#registration.close(deregister, timeoutMs), this.#checker?.close()])
@@ -152,7 +162,10 @@ export class Announcement {
   #begin(): void {
     const { check, instance } = this.#service
     this.#around.log.info({ status: this.#health }, `announcing ${describeInstance(instance)}`)
-    if (check !== undefined) this.#checker = new Checker(check, this.#around.checkGate, (result) => this.tell(result))
+    if (check !== undefined) {
+      const initialStatus = this.#health === 'critical' ? 'critical' : 'passing'
+      this.#checker = new Checker({ ...check, initialStatus }, this.#around.checkGate, (result) => this.tell(result))
+    }
     this.#watchTime()
   }
 
@@ -195,6 +208,10 @@ export class Announcement {
 
 function initialHealth({ check, checkedElsewhere }: Service): CheckResult['status'] {
   return check?.initialStatus ?? (checkedElsewhere ? 'critical' : 'passing')
+}
+
+function isSamePlace({ instance: one }: Service, { instance: other }: Service): boolean {
+  return one.host === other.host && one.port === other.port
 }
 
 /** Now, to the second. */

@@ -79,10 +79,10 @@ export class Control {
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     request.resume()
-    const url = new URL(request.url ?? '/', 'http://agent')
-    const name = url.searchParams.get('name') ?? ''
-    const id = url.searchParams.get('id') ?? undefined
     try {
+      const url = new URL(request.url ?? '/', 'http://agent')
+      const name = url.searchParams.get('name') ?? ''
+      const id = url.searchParams.get('id') ?? undefined
       switch (`${request.method} ${url.pathname}`) {
         case 'GET /status':
           return send(response, 200, { pid: process.pid, instances: this.#agent.status } satisfies AgentReport)

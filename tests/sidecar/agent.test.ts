@@ -1,5 +1,6 @@
 /** All services of one process: their number, their succession, and being told from outside. */
 import { chmod, mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { request } from 'node:http'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { Agent, INSTANCES_MAX } from '../../src/sidecar/agent.ts'
@@ -61,6 +62,21 @@ test('under one id nothing begins before its predecessor is gone', async () => {
   expect(store.writes.map((call) => call.split(' ')[0])).toEqual(['remove', 'remove', 'write', 'write'])
 })
 
+test('another check of a healthy instance at the same address takes nothing away; at another address it has to pass first', async () => {
+  const { store, agent } = rig()
+  agent.add(service('a', '1', { check: { cmd: 'true', interval: 60 } }))
+  await eventually('the address', () => store.keys.has('/services/a/1'))
+  store.calls.length = 0
+  // It never ends in this test, so what is known stays as it was.
+  agent.add(service('a', '1', { check: { cmd: 'sleep 60', interval: 60, timeout: 60 } }))
+  await agent.settled()
+  expect(store.keys.get('/services/a/1')).toBe('10.0.0.5:80')
+  expect(store.writes).toEqual([])
+  agent.add(service('a', '1', { port: 81, check: { cmd: 'sleep 61', interval: 60, timeout: 60 } }))
+  await agent.settled()
+  expect(store.keys.has('/services/a/1')).toBe(false)
+})
+
 test('no more than so many instances are announced', () => {
   const { agent } = rig()
   for (let at = 0; at <= INSTANCES_MAX; at++) agent.add(service('a', `i${at}`))
@@ -104,6 +120,19 @@ test('a drain while the store is away is promised, and kept when it is back', as
   expect(report?.report.instances).toMatchObject([{ name: 'a', status: 'draining', store: 'away', error: 'away' }])
   store.comeBack()
   await eventually('no address', () => !store.keys.has('/services/a/1'))
+})
+
+test('a request that makes no sense is refused, and the agent goes on', async () => {
+  const { control, folder } = await controlled()
+  const status = await new Promise<number>((done, failed) => {
+    const asked = request({ socketPath: control?.path, path: '//', method: 'GET' }, (answer) => {
+      answer.resume()
+      done(answer.statusCode ?? 0)
+    })
+    asked.once('error', failed).end()
+  })
+  expect(status).toBe(500)
+  expect(await reportsOf(folder)).toHaveLength(1)
 })
 
 test('sockets of the dead are removed, and a folder that others can write to is not used', async () => {

@@ -113,6 +113,15 @@ describe.each([
   })
 })
 
+test('who leaves an announcement to its TTL finds it there, also where it is disposed of at the end of a block', async () => {
+  const client = clientOf(await musterPort())
+  {
+    await using registered = await register(client, { name: 'web', id: 'a', port: 80, host: '10.0.0.5' })
+    expect(await registered.close({ deregister: false })).toBe(false)
+  }
+  expect((await client.get('/services/web/a')).node).toMatchObject({ value: '10.0.0.5:80' })
+})
+
 test('registering is given up when the signal says so, and mistakes are told at once', async () => {
   const client = clientOf(await deadPort())
   const over = new AbortController()
