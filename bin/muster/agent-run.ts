@@ -29,6 +29,8 @@ export interface Feed {
   resync(): void
   /** Follows no more; called before anything is removed. */
   end(): Promise<void>
+  /** Gives up what kept others off; called after everything was removed. */
+  release(): Promise<void>
 }
 
 /** What a feed is given. */
@@ -116,8 +118,9 @@ export async function runAgent({ words, settings, connection, feed, beside, ling
     signals.end()
     // Each gets its turn, whatever became of the others: what stays open would keep the process.
     const ends = await Promise.allSettled([source.end(), closing.then(() => agent.close(removes))])
-    await Promise.allSettled(reports.map((report) => report.close()))
-    for (const end of ends) if (end.status === 'rejected') log.error({ err: end.reason }, 'could not end in order')
+    const last = await Promise.allSettled([source.release(), ...reports.map((report) => report.close())])
+    for (const end of [...ends, ...last])
+      if (end.status === 'rejected') log.error({ err: end.reason }, 'could not end in order')
     await flush()
   }
 }

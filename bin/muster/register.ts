@@ -149,6 +149,7 @@ function fileFeed(
     end: async () => {
       isOver = true
     },
+    release: async () => {},
   }
 }
 

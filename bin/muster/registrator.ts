@@ -146,10 +146,9 @@ function engineFeed(
     },
     reload: undefined,
     resync: () => follower.relist(),
-    end: async () => {
-      await follower.close()
-      await ownership.close()
-    },
+    end: () => follower.close(),
+    // Not before all is removed: a successor writes the same values, which would be taken for ours and removed.
+    release: () => ownership.close(),
   }
 }
 

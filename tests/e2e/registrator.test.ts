@@ -64,11 +64,25 @@ test('old command lines work: containers come and go, what an earlier one left i
   await eventually('the new one', () => read('/old/api/h1:api:8080'))
   engine.die(web, 0)
   await eventually('the dead one is gone', async () => (await read('/old/web/_meta/h1:web:80')) === undefined)
+  const { index } = await client.get('/old/api/h1:api:8080')
   agent.kill('SIGTERM')
   expect((await agent.exited).code).toBe(0)
+  // A successor, which waits for the name, would find its own entries removed if the name were given up before them.
+  const [entry, name] = await Promise.all(
+    ['/old/api/h1:api:8080', '/old/_agents/h1'].map((path) => removalOf(client, path, index + 1)),
+  )
+  expect(name).toBeGreaterThan(entry ?? 0)
   expect(await read('/old/api/h1:api:8080')).toBeUndefined()
   expect(await read('/old/_agents/h1')).toBeUndefined()
 })
+
+/** Index at which a key was removed. */
+async function removalOf(client: MusterClient, path: string, from: number): Promise<number> {
+  for await (const watched of client.watch(path, { from })) {
+    if (watched.kind === 'event' && watched.event.action === 'compareAndDelete') return watched.index
+  }
+  return 0
+}
 
 test('a second one under the same name is refused', async () => {
   const { registry, read, start } = await rig()
