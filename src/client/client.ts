@@ -57,11 +57,6 @@ export class MusterClient extends Keys {
     return this.#http.endpoints.urls
   }
 
-  /** Aborted when this client is closed. */
-  get closed(): AbortSignal {
-    return this.#http.over
-  }
-
   /**
    * Asks the cluster for its members and uses their client URLs too, from now on. Those that were given stay, and URLs of
    * another scheme are left out, so a cluster that tells nonsense takes nothing away.

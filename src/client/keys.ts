@@ -118,6 +118,11 @@ export class Keys {
     return this.#prefix.text
   }
 
+  /** Aborted when the client is closed. */
+  get closed(): AbortSignal {
+    return this.#http.over
+  }
+
   /**
    * The same calls below a directory: paths go in and come out without it. Errors' `reason` still names whole keys. It lives
    * as long as the client.

@@ -30,7 +30,7 @@ export interface SessionOptions {
 }
 
 /** What sessions ask of a client. */
-export type SessionClient = Pick<Keys, 'add' | 'delete' | 'refresh'>
+export type SessionClient = Pick<Keys, 'add' | 'closed' | 'delete' | 'refresh'>
 
 /** A session that is open until it is lost or closed. */
 export class Session {
@@ -46,6 +46,9 @@ export class Session {
   readonly #over = new AbortController()
   readonly #own: KeptKey
   readonly #kept = new Set<KeptKey>()
+  readonly #onClosed = (): void => {
+    this.#end(new CoordinationError('MUSTER_SESSION_LOST', 'the session is lost: its client was closed'))
+  }
   #closing: Promise<void> | undefined
 
   /** Open one with `openSession`. */
@@ -58,9 +61,15 @@ export class Session {
     this.#own = new KeptKey(client, this.key, ttl, sentAtMs, (_key, _loss, error) => {
       this.#end(new CoordinationError('MUSTER_SESSION_LOST', `the session is lost: ${error.message}`, error))
     })
+    // Nothing can be kept any more, and timers that try would hold the process for a whole TTL.
+    if (client.closed.aborted) this.#onClosed()
+    else client.closed.addEventListener('abort', this.#onClosed, { once: true })
   }
 
-  /** Aborts when the session is lost, before any server may give away what it holds; and when it is closed, before anything is removed. */
+  /**
+   * Aborts when the session is lost, before any server may give away what it holds, or its client is closed; and when it is closed
+   * itself, before anything is removed.
+   */
   get signal(): AbortSignal {
     return this.#over.signal
   }
@@ -119,6 +128,7 @@ export class Session {
   }
 
   #end(reason: CoordinationError): void {
+    this.#client.closed.removeEventListener('abort', this.#onClosed)
     this.#over.abort(reason)
     this.#own.end(reason)
     for (const key of this.#kept) key.end(reason)

@@ -74,9 +74,17 @@ describeOnStores('a lock', (server) => {
   })
 
   test('of a process that is gone is another one after its TTL, and not before its own signal has aborted', async () => {
-    const [gone, next] = [server.client(), server.client()]
+    const next = server.client()
+    let isGone = false
+    const gone = new Proxy(server.client(), {
+      get: (target, name) => {
+        if (isGone && name === 'refresh') return () => Promise.reject(new Error('nobody is there'))
+        const value: unknown = Reflect.get(target, name)
+        return typeof value === 'function' ? value.bind(target) : value
+      },
+    })
     const lost = await acquireLock(gone, '/orphan', { ttl: 1 })
-    await gone.close()
+    isGone = true
     let abortedAtMs = Number.POSITIVE_INFINITY
     lost.signal.addEventListener('abort', () => {
       abortedAtMs = performance.now()

@@ -10,6 +10,7 @@ const NAME = '00000000000000000007'
 
 /** A queue whose only place is that of whoever asks last; it answers in no time. */
 class OnePlace implements QueueClient {
+  readonly closed = new AbortController().signal
   readonly removed: string[] = []
   /** What the place holds; empty: there is none. */
   #text = ''

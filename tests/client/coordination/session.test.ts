@@ -11,6 +11,8 @@ const DONE = { node: {} } as Found
 /** A store that answers heartbeats as a test wants, and keeps an account. */
 class FakeStore implements SessionClient {
   readonly asked: string[] = []
+  readonly over = new AbortController()
+  readonly closed = this.over.signal
   /** What becomes of the next heartbeats. */
   refreshes: (path: string) => Promise<Found> = async () => DONE
   adds: () => Promise<Found> = async () => DONE
@@ -153,6 +155,16 @@ describe('a session', () => {
       two = held
     }
     expect(two.signal.aborted).toBe(true)
+  })
+
+  test('is lost at once with its client, which can keep nothing any more', async () => {
+    const store = new FakeStore()
+    const session = await openSession(store, { ttl: 86_400 })
+    const key = session.keep('/a', performance.now())
+    store.over.abort()
+    expect(session.signal.reason).toMatchObject({ code: 'MUSTER_SESSION_LOST' })
+    expect(key.signal.aborted).toBe(true)
+    expect((await openSession(store)).remainingMs).toBe(0)
   })
 
   test('whose opening was answered with "exists" is open: an earlier try of the same call has made its key', async () => {
