@@ -1,7 +1,7 @@
 /**
  * The instances of a service as those to whom connections go, and which is next.
  *
- * Owns: choosing, resting after failures, what becomes of an instance that leaves the list. Pure: time comes from the caller. Leaves
+ * Owns: choosing, resting after failures, what becomes of an instance that leaves the list. Time comes from the caller. Leaves
  * to others: connecting (`door.ts`).
  */
 import assert from 'node:assert'
