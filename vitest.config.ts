@@ -3,8 +3,8 @@
  *
  * Six groups: `unit` (everything in memory or on one socket), `sim` (the simulator), `e2e` (real processes and the examples, short),
  * `long` (files named `*.long.test.ts`, which CI and `npm run test:heavy` run), `clients` (programs of others against real
- * processes, `npm run test:clients`) and `diff` (beside a real etcd, `npm run test:diff`). `unit` and `sim` share the
- * machine; then come `e2e` and `long`, whose files run one at a time, because they measure time, and last `clients`, which mostly wait.
+ * processes, `npm run test:clients`) and `diff` (beside a real etcd, `npm run test:diff`). Two files run at
+ * a time; groups come one after the other, because those of processes mostly wait, and must not wait for a core that computes.
  */
 import { defineConfig } from 'vitest/config'
 
@@ -45,7 +45,6 @@ export default defineConfig({
           exclude: [LONG],
           testTimeout: 120_000,
           hookTimeout: 60_000,
-          fileParallelism: false,
           sequence: { groupOrder: 1 },
         },
       },
@@ -56,7 +55,6 @@ export default defineConfig({
           include: [LONG],
           testTimeout: 900_000,
           hookTimeout: 60_000,
-          fileParallelism: false,
           sequence: { groupOrder: 2 },
         },
       },
