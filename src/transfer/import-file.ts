@@ -40,7 +40,7 @@ export interface FileImportOptions {
 export async function importFile(options: FileImportOptions): Promise<ImportResult> {
   const { file, report, counts, signal, mirror, concurrency, targetListsHidden } = options
   report.phase('looking')
-  await options.target.position({ signal })
+  const { clusterId } = await options.target.position({ signal })
   const places = new HiddenPlaces([], '/')
   const wanted = options.prefix === undefined ? undefined : new PathMap(options.prefix, '/')
   let isThere = false
@@ -68,6 +68,8 @@ export async function importFile(options: FileImportOptions): Promise<ImportResu
   report.phase('verifying')
   const verdict = await verifyTrees({ source, targetTree, table, mirror, peek: undefined, counts, signal })
   const { inOrderIndex: inOrder } = verdict
-  const index = await moveIndex({ target, inOrder, source: header.index, concurrency, signal })
+  // Equal ids are no proof that it is the same cluster, but where nothing had to be written it might as well be.
+  const isOwn = header.clusterId === clusterId && target.writes === 0
+  const index = await moveIndex({ target, inOrder, source: header.index, concurrency, signal, isOwn })
   return { verdict, index, refused: target.refused, refusedCount: target.refusedCount }
 }

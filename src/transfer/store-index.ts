@@ -6,8 +6,10 @@
  * POST would find it taken. And clients that come along still wait for indexes of the source.
  *
  * Owns: asking a muster to take its index further and to begin its history anew, which it does in one step; what is done where
- * that cannot be had: writes of a key of our own, as far as they go. Leaves to others: which names POST made (in-order).
+ * that cannot be had: writes of a key of our own, as far as they go. Nothing is asked of a target that is there already, since each new
+ * history sends all its clients through 401. Leaves to others: which names POST made (in-order).
  */
+import { ErrorCode } from '../api.ts'
 import { ApiError } from '../client/errors.ts'
 import { Lanes } from './lanes.ts'
 import type { Target } from './target.ts'
@@ -19,6 +21,8 @@ const LIFT_ROUNDS_MAX = 3
 /** The key that is written goes by itself, should it not be taken away. Seconds. */
 const LIFT_TTL_S = 60
 const LIFT_KEY = '/_muster_lift'
+/** For an answer that the history is gone, which comes at once or not at all. Milliseconds. */
+const PAST_MS = 100
 
 /** What became of the indexes. */
 export interface MovedIndex {
@@ -40,12 +44,21 @@ export interface MoveIndexOptions {
   readonly signal: AbortSignal
   /** Writes that may be made; `LIFT_WRITES_MAX` by default. */
   readonly writesMax?: number
+  /** What was copied is the target's own, and nothing had to be written: its history may stay. Default false. */
+  readonly isOwn?: boolean
 }
 
 /** Takes the target's index as far as it can be taken. @throws ClientError; TransferError; the signal's reason. */
 export async function moveIndex(options: MoveIndexOptions): Promise<MovedIndex> {
-  const { target, inOrder, source } = options
-  const advanced = await advanceIndex(target, Math.max(inOrder, source))
+  const { target, inOrder, source, isOwn = false } = options
+  const goal = Math.max(inOrder, source)
+  const { index: present } = await target.patience.ask((signal) => target.client.position({ signal }))
+  if (present >= goal) {
+    // An event right behind the goal would be of the copying, where an earlier run was cut off.
+    const isBegunAnew = await isForgotten(target, Math.min(goal + 1, present))
+    if (isBegunAnew || isOwn) return { inOrder, source, target: present, isBegunAnew }
+  }
+  const advanced = await advanceIndex(target, goal)
   const index = advanced ?? (await lift(options))
   return { inOrder, source, target: index, isBegunAnew: advanced !== undefined }
 }
@@ -56,6 +69,18 @@ export async function advanceIndex(target: Target, to: number): Promise<number |
     return await target.patience.ask((signal) => target.client.advanceIndex(to, { signal }))
   } catch (error) {
     if (error instanceof ApiError && error.status < 500) return undefined
+    throw error
+  }
+}
+
+/** Whether the target answers a wait for `index`, which it has reached, with 401. @throws as `moveIndex`. */
+async function isForgotten({ client, patience }: Target, index: number): Promise<boolean> {
+  try {
+    // Of a key that nobody else writes: what happened since is not wanted.
+    await patience.ask((signal) => client.poll(LIFT_KEY, { waitIndex: index, pollMs: PAST_MS, signal }))
+    return false
+  } catch (error) {
+    if (error instanceof ApiError && error.status < 500) return error.code === ErrorCode.eventIndexCleared
     throw error
   }
 }

@@ -124,6 +124,19 @@ test('names that POST made, and the index of the export, lie behind what comes n
   expect((await rig.client.create('/q', 'next')).node.key).toBe('/q/00000000000000001230')
 })
 
+test('a cluster whose own export is brought back keeps its history where nothing was to be written', async () => {
+  const rig = await startTransferRig()
+  const { clusterId } = await rig.client.set('/a', '1')
+  const own = { list: async () => ({ ...(await treeOf('/a=1').list()), clusterId, index: 2 }) }
+  const content = await exported(own)
+  await rig.client.set('/b', '2')
+  expect((await importInto(rig, content)).index).toMatchObject({ isBegunAnew: false })
+  const { event } = await rig.client.poll('/', { recursive: true, waitIndex: 2, pollMs: 1_000 })
+  expect(event?.node.key).toBe('/a')
+  await rig.client.set('/a', 'changed')
+  expect((await importInto(rig, content)).index).toMatchObject({ isBegunAnew: true })
+})
+
 test('a mirror of a file that could not know hidden keys leaves them alone', async () => {
   const rig = await startTransferRig()
   await rig.client.set('/q/_h/x', 'mine')

@@ -148,3 +148,27 @@ test('a cluster whose subtree goes to another place in it keeps its history', as
     'last',
   )
 })
+
+test('a run that finds its target moved already leaves the history to those that watch it', async () => {
+  const source = await startFar(20)
+  const target = await startTransferRig()
+  await importing(source, target).running
+  const { index: seen } = await target.client.set('/k', 'of a client that has come along')
+  const { verdict, index } = await importing(source, target).running
+  expect(verdict).toMatchObject({ equal: true, extras: 1 })
+  expect(index).toMatchObject({ isBegunAnew: true })
+  const asked = await target.client.poll('/', { recursive: true, waitIndex: seen, pollMs: 1_000 })
+  expect(asked.event?.node.key).toBe('/k')
+})
+
+test('a run that goes on with one that was cut off begins the history anew, also where nothing was left to write', async () => {
+  const source = await startFar(20)
+  const target = await startTransferRig()
+  const { index: seen } = await source.client.position()
+  target.http.member.apply({ kind: 'advanceIndex', to: seen })
+  await target.client.set('/q/00000000000000000002', 'first')
+  await target.client.set('/q/00000000000000000021', 'last')
+  expect((await importing(source, target).running).index.isBegunAnew).toBe(true)
+  const asked = target.client.poll('/', { recursive: true, waitIndex: seen + 1, pollMs: 1_000 })
+  await expect(asked).rejects.toMatchObject({ code: 401 })
+})
