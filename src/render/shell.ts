@@ -29,8 +29,9 @@ export function runCommand(command: string, timeoutMs: number, signal?: AbortSig
     const take = (text: string): void => {
       output = (output + text).slice(-OUTPUT_CHARS_MAX)
     }
-    child.stdout.setEncoding('utf8').on('data', take)
-    child.stderr.setEncoding('utf8').on('data', take)
+    // Without a descriptor left there is an error to come, and no streams.
+    child.stdout?.setEncoding('utf8').on('data', take)
+    child.stderr?.setEncoding('utf8').on('data', take)
     const kill = (reason: string): void => {
       why ??= reason
       if (child.pid !== undefined) killGroup(child.pid)
@@ -41,8 +42,8 @@ export function runCommand(command: string, timeoutMs: number, signal?: AbortSig
     const finish = (ok: boolean, how: string): void => {
       clearTimeout(timer)
       signal?.removeEventListener('abort', stop)
-      child.stdout.destroy()
-      child.stderr.destroy()
+      child.stdout?.destroy()
+      child.stderr?.destroy()
       done({ ok, how, output: output.trim() })
     }
     child.once('error', (error) => finish(false, `could not start: ${error.message}`))

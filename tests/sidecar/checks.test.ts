@@ -11,8 +11,9 @@ import { checkHttp } from '../../src/sidecar/checks/http-check.ts'
 import { Tally } from '../../src/sidecar/checks/tally.ts'
 import { checkTcp } from '../../src/sidecar/checks/tcp-check.ts'
 import { Gate } from '../../src/sidecar/gate.ts'
+import { NODE } from '../support/child.ts'
 import { eventually } from '../support/eventually.ts'
-import { scratchDir } from '../support/scratch.ts'
+import { scratchDir, startChild } from '../support/scratch.ts'
 import { deadPort } from '../support/tcp-proxy.ts'
 
 const never = new AbortController().signal
@@ -154,4 +155,17 @@ describe('what users write', () => {
   ])('is refused: %j', (options) => {
     expect(() => settleCheck(options, own)).toThrow(expect.objectContaining({ code: 'MUSTER_REGISTER_BAD_SETTINGS' }))
   })
+})
+
+test('a command that cannot be started for want of descriptors is critical, and the agent goes on', async () => {
+  const source = new URL('../../src/sidecar/checks/command-check.ts', import.meta.url).href
+  const script = `
+    const { openSync } = require('node:fs')
+    import(${JSON.stringify(source)}).then(async ({ checkCommand }) => {
+      try { for (;;) openSync('/dev/null', 'r') } catch {}
+      process.stdout.write(JSON.stringify(await checkCommand('true', new AbortController().signal)))
+    })`
+  const child = startChild('sh', ['-c', 'ulimit -n 64 && exec "$0" -e "$1"', NODE, script])
+  expect(await child.exited).toMatchObject({ code: 0 })
+  expect(JSON.parse(child.stdout)).toEqual({ status: 'critical', output: 'spawn /bin/sh EMFILE' })
 })

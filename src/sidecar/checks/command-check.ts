@@ -17,8 +17,9 @@ export function checkCommand(command: string, signal: AbortSignal): Promise<Chec
     const take = (piece: string): void => {
       output = (output + piece).slice(-OUTPUT_CHARS_MAX)
     }
-    child.stdout.setEncoding('utf8').on('data', take)
-    child.stderr.setEncoding('utf8').on('data', take)
+    // Without a descriptor left there is an error to come, and no streams.
+    child.stdout?.setEncoding('utf8').on('data', take)
+    child.stderr?.setEncoding('utf8').on('data', take)
     const kill = (): void => {
       if (child.pid === undefined) return
       try {
@@ -39,8 +40,8 @@ export function checkCommand(command: string, signal: AbortSignal): Promise<Chec
     function finish(status: CheckResult['status'], text: string): void {
       signal.removeEventListener('abort', kill)
       // What it left behind in its group may hold the pipes open for ever.
-      child.stdout.destroy()
-      child.stderr.destroy()
+      child.stdout?.destroy()
+      child.stderr?.destroy()
       done({ status, output: text })
     }
   })
