@@ -192,6 +192,30 @@ data_outlives_containers() {
     holds "$(url_of m1)" here one && holds "$(url_of m2)" without-m1 two && holds "$(url_of m3)" without-m3 three
 }
 
+example() { docker-compose --project-name musterexample --file examples/compose/compose.yaml "$@"; }
+
+# Who answers through the ambassador: so many different containers in a row of requests.
+answered_by() {
+  local names
+  names=$(for _ in $(seq 12); do curl -sS --fail --max-time 5 "http://127.0.0.1:$WEB_PORT/" || return 1; done | cut -d' ' -f1 | sort -u | wc -l)
+  [ "$names" = "$1" ]
+}
+
+example_serves() {
+  local port
+  port=$(node -e 'const s = require("net").createServer().listen(0, () => { console.log(s.address().port); s.close() })')
+  export WEB_PORT=$port DOCKER_SOCKET=$work/docker.sock
+  if example up --detach --no-build && until_true 90 answered_by 2 &&
+    example up --detach --no-build --scale web=3 && until_true 60 answered_by 3 &&
+    example stop m2 && until_true 10 answered_by 3 &&
+    example up --detach --no-build --no-deps --scale web=1 web && until_true 30 answered_by 1; then
+    example down --volumes --timeout 5
+  else
+    example logs --tail 30
+    return 1
+  fi
+}
+
 third_stops_in_order() { stops_in_order "$(id_of m3)"; }
 
 check 'a Docker daemon of our own starts' start_docker
@@ -210,3 +234,5 @@ check 'the killed one comes back with what it missed' killed_comes_back
 check 'a member that was cut off the network catches up' cut_off_and_back
 check 'data outlives the containers' data_outlives_containers
 check 'a member of three stops in order' third_stops_in_order
+compose down --volumes --timeout 5 >/dev/null 2>&1
+check 'the example for Compose: an ambassador in front of containers that come and go, with a member less' example_serves
