@@ -15,7 +15,7 @@ import { MusterClient } from '../../src/client/client.ts'
 import { type ImportResult, LiveImport } from '../../src/transfer/import.ts'
 import { importFile } from '../../src/transfer/import-file.ts'
 import { listsHidden } from '../../src/transfer/live-tree.ts'
-import { newCounts } from '../../src/transfer/progress.ts'
+import { type Counts, newCounts } from '../../src/transfer/progress.ts'
 import { Steering } from '../../src/transfer/steering.ts'
 import { PathMap } from '../../src/transfer/tree.ts'
 import {
@@ -152,14 +152,21 @@ async function run(file: string | undefined, words: ImportWords): Promise<number
     })
     return conclude(display, await live.run())
   } catch (error) {
-    const hasWritten = counts.written + counts.removed + counts.events > 0
-    const stays = 'What was copied stays. Run the same command again to go on.'
-    return fail(display, error, signal, hasWritten ? stays : 'Nothing was written.')
+    return fail(display, error, signal, leftBehind(counts))
   } finally {
     end()
     display.end()
     await Promise.all(clients.map((client) => client.close()))
   }
+}
+
+/** What a run that failed has changed, and what can be done. */
+export function leftBehind({ written, removed, events, advanced }: Counts): string {
+  const again = 'Run the same command again to go on.'
+  if (written + removed + events > 0) return `What was copied stays. ${again}`
+  return advanced > 0
+    ? `No key was written, but the target's index was taken further. ${again}`
+    : 'Nothing was written.'
 }
 
 /** Standard input is kept in a file first: nothing is written before its end has been seen. */

@@ -70,6 +70,6 @@ export async function importFile(options: FileImportOptions): Promise<ImportResu
   const { inOrderIndex: inOrder } = verdict
   // Equal ids are no proof that it is the same cluster, but where nothing had to be written it might as well be.
   const isOwn = header.clusterId === clusterId && target.writes === 0
-  const index = await moveIndex({ target, inOrder, source: header.index, concurrency, signal, isOwn })
+  const index = await moveIndex({ target, inOrder, source: header.index, concurrency, counts, signal, isOwn })
   return { verdict, index, refused: target.refused, refusedCount: target.refusedCount }
 }

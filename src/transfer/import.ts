@@ -118,7 +118,7 @@ export class LiveImport {
     await this.#refuseCircle(from.clusterId, to.clusterId)
     await requireThere(source, paths.from, { signal })
     // From the first copied key on, so that clients which look at both sides never see an index go back.
-    if (!this.#isCircle && to.index < from.index) await advanceIndex(this.#target, from.index)
+    if (!this.#isCircle && to.index < from.index) await advanceIndex(this.#target, from.index, this.#counts)
     const keeping = this.#beside(this.#ttls.run(this.#keeperPort(), this.#over.signal))
     try {
       for (let isFirst = true; ; isFirst = false) {
@@ -355,7 +355,7 @@ export class LiveImport {
     const source = await this.#position()
     const index = this.#isCircle
       ? { inOrder, source, target: source, isBegunAnew: false }
-      : await moveIndex({ target, inOrder, source, concurrency, signal })
+      : await moveIndex({ target, inOrder, source, concurrency, counts: this.#counts, signal })
     return { verdict, index, refused: target.refused, refusedCount: target.refusedCount }
   }
 }

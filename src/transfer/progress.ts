@@ -15,6 +15,8 @@ export interface Counts {
   equal: number
   written: number
   removed: number
+  /** Times that the target was asked to take its index further, and did not refuse: whether it did may not be known. */
+  advanced: number
   /** Nodes that fell due on the way. */
   expired: number
   /** Changes of the source that were carried over. */
@@ -28,7 +30,10 @@ export interface Counts {
 }
 
 export function newCounts(): Counts {
-  return { read: 0, equal: 0, written: 0, removed: 0, expired: 0, events: 0, behind: 0, compared: 0, left: 0 }
+  return {
+    ...{ read: 0, equal: 0, written: 0, removed: 0, advanced: 0 },
+    ...{ expired: 0, events: 0, behind: 0, compared: 0, left: 0 },
+  }
 }
 
 /** What a transfer says of itself. */

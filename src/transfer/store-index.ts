@@ -12,6 +12,7 @@
 import { ErrorCode } from '../api.ts'
 import { ApiError } from '../client/errors.ts'
 import { Lanes } from './lanes.ts'
+import type { Counts } from './progress.ts'
 import type { Target } from './target.ts'
 
 /** Writes that lift the index; a gap that is wider stays, and is told. */
@@ -41,6 +42,7 @@ export interface MoveIndexOptions {
   readonly inOrder: number
   readonly source: number
   readonly concurrency: number
+  readonly counts: Counts
   readonly signal: AbortSignal
   /** Writes that may be made; `LIFT_WRITES_MAX` by default. */
   readonly writesMax?: number
@@ -50,7 +52,7 @@ export interface MoveIndexOptions {
 
 /** Takes the target's index as far as it can be taken. @throws ClientError; TransferError; the signal's reason. */
 export async function moveIndex(options: MoveIndexOptions): Promise<MovedIndex> {
-  const { target, inOrder, source, isOwn = false } = options
+  const { target, inOrder, source, counts, isOwn = false } = options
   const goal = Math.max(inOrder, source)
   const { index: present } = await target.patience.ask((signal) => target.client.position({ signal }))
   if (present >= goal) {
@@ -58,17 +60,21 @@ export async function moveIndex(options: MoveIndexOptions): Promise<MovedIndex> 
     const isBegunAnew = await isForgotten(target, Math.min(goal + 1, present))
     if (isBegunAnew || isOwn) return { inOrder, source, target: present, isBegunAnew }
   }
-  const advanced = await advanceIndex(target, goal)
+  const advanced = await advanceIndex(target, goal, counts)
   const index = advanced ?? (await lift(options))
   return { inOrder, source, target: index, isBegunAnew: advanced !== undefined }
 }
 
 /** Takes the index of a muster to `to` at least; undefined: it is none, or we may not. @throws as `moveIndex`. */
-export async function advanceIndex(target: Target, to: number): Promise<number | undefined> {
+export async function advanceIndex(target: Target, to: number, counts: Counts): Promise<number | undefined> {
+  counts.advanced += 1
   try {
     return await target.patience.ask((signal) => target.client.advanceIndex(to, { signal }))
   } catch (error) {
-    if (error instanceof ApiError && error.status < 500) return undefined
+    if (error instanceof ApiError && error.status < 500) {
+      counts.advanced -= 1
+      return undefined
+    }
     throw error
   }
 }
@@ -86,7 +92,8 @@ async function isForgotten({ client, patience }: Target, index: number): Promise
 }
 
 /** With writes of a hidden key of our own; where the index stands then. */
-async function lift({ target, inOrder, concurrency, signal, writesMax = LIFT_WRITES_MAX }: MoveIndexOptions) {
+async function lift(options: MoveIndexOptions): Promise<number> {
+  const { target, inOrder, concurrency, counts, signal, writesMax = LIFT_WRITES_MAX } = options
   const { client, patience } = target
   const position = async (): Promise<number> =>
     (await patience.ask((asked) => client.position({ signal: asked }))).index
@@ -94,6 +101,7 @@ async function lift({ target, inOrder, concurrency, signal, writesMax = LIFT_WRI
   try {
     for (let rounds = 0; rounds < LIFT_ROUNDS_MAX && index < inOrder; rounds += 1) {
       if (inOrder - index > writesMax) break
+      counts.advanced += 1
       const lanes = new Lanes(concurrency)
       try {
         for (let left = inOrder - index; left > 0; left -= 1) {

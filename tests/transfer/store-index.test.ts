@@ -2,6 +2,7 @@
 import { expect, onTestFinished, test } from 'vitest'
 import { ApiError } from '../../src/client/errors.ts'
 import { LiveImport } from '../../src/transfer/import.ts'
+import { newCounts } from '../../src/transfer/progress.ts'
 import { Steering } from '../../src/transfer/steering.ts'
 import { moveIndex } from '../../src/transfer/store-index.ts'
 import { PathMap } from '../../src/transfer/tree.ts'
@@ -18,7 +19,7 @@ async function startFar(index = 1_000_000): Promise<TransferRig> {
   return source
 }
 
-function importing(source: TransferRig, target: TransferRig, steering = new Steering('now')) {
+function importing(source: TransferRig, target: TransferRig, steering = new Steering('now'), counts = newCounts()) {
   const over = new AbortController()
   onTestFinished(() => over.abort())
   const phases: string[] = []
@@ -35,6 +36,7 @@ function importing(source: TransferRig, target: TransferRig, steering = new Stee
     quietMs: 50,
     steering,
     report: { phase: (phase) => phases.push(phase), note: () => undefined },
+    counts,
     signal: over.signal,
   }).run()
   running.catch(() => undefined)
@@ -119,9 +121,11 @@ test('where the target cannot, writes lift the index past the names of POST', as
 
 test.each([401, 403, 404, 405])('a gap that is too wide for writes stays, and is known (answer %d)', async (status) => {
   const { target } = withoutAdvance(await startTransferRig(), status)
+  const counts = newCounts()
   const { signal } = new AbortController()
-  const moved = await moveIndex({ target, inOrder: 1_000, source: 7, concurrency: 4, signal, writesMax: 100 })
+  const moved = await moveIndex({ target, inOrder: 1_000, source: 7, concurrency: 4, counts, signal, writesMax: 100 })
   expect(moved).toEqual({ inOrder: 1_000, source: 7, target: 1, isBegunAnew: false })
+  expect(counts.advanced).toBe(0)
 })
 
 test('a cluster whose subtree goes to another place in it keeps its history', async () => {
@@ -171,4 +175,24 @@ test('a run that goes on with one that was cut off begins the history anew, also
   expect((await importing(source, target).running).index.isBegunAnew).toBe(true)
   const asked = target.client.poll('/', { recursive: true, waitIndex: seen + 1, pollMs: 1_000 })
   await expect(asked).rejects.toMatchObject({ code: 401 })
+})
+
+test.each([
+  ['is asked for', true],
+  ['is refused', false],
+])('a run that ends behind the advance of the index counts it where it %s', async (_, isMuster) => {
+  const source = await startFar(20)
+  const target = isMuster ? await startTransferRig() : withoutAdvance(await startTransferRig())
+  target.client.list = () => Promise.reject(new ApiError(400, 0, 'no', '', 0))
+  const counts = newCounts()
+  await expect(importing(source, target, new Steering('now'), counts).running).rejects.toThrow('no')
+  expect(counts).toMatchObject({ written: 0, advanced: isMuster ? 1 : 0 })
+})
+
+test('an advance that is not answered counts as made', async () => {
+  const source = await startFar(20)
+  const target = withoutAdvance(await startTransferRig(), 500)
+  const counts = newCounts()
+  await expect(importing(source, target, new Steering('now'), counts).running).rejects.toThrow('no')
+  expect(counts.advanced).toBe(1)
 })
