@@ -7,6 +7,7 @@ import process from 'node:process'
 import type { Command } from 'commander'
 import { MusterClient } from '../../src/client/client.ts'
 import { Election } from '../../src/client/coordination/election.ts'
+import type { ClientHooks } from '../../src/client/options.ts'
 import { type ConnectionWords, connectionOf, wholeNumber } from './connection.ts'
 import { failed, HELD_EXIT, HELD_HELP, pathOf, say, Waiting } from './held-command.ts'
 
@@ -56,7 +57,7 @@ async function run(
 ): Promise<number> {
   const waiting = new Waiting()
   try {
-    await using client = new MusterClient(await connectionOf(words))
+    await using client = new MusterClient({ ...(await connectionOf(words)), hooks: outageHooks() })
     const election = new Election(client, path)
     const { signal } = waiting
     if (id === undefined) return await listen(election, signal)
@@ -66,6 +67,22 @@ async function run(
     return failed(error)
   } finally {
     waiting.end()
+  }
+}
+
+/** Says once that nobody answers, and once that somebody does again: an election waits for that as long as it takes. */
+function outageHooks(): ClientHooks {
+  let isOut = false
+  return {
+    retry: ({ error }) => {
+      if (!isOut) say(`${error.message}; trying again`)
+      isOut = true
+    },
+    request: ({ status }) => {
+      if (!isOut || status === 0 || status >= 500) return
+      isOut = false
+      say('a server answers again')
+    },
   }
 }
 

@@ -163,6 +163,20 @@ describe('muster elect', () => {
     expect(await muster('elect', 'boss').exited).toMatchObject({ code: 2 })
   })
 
+  test('says that nobody answers, and once that somebody does again', async () => {
+    const { muster } = await rig()
+    const port = await freePort()
+    const listener = muster('--endpoints', `http://127.0.0.1:${port}`, 'elect', '--listen', 'x')
+    await listener.untilOutput(/trying again/)
+    const server = await startServer({ port })
+    onTestFinished(() => server.stop())
+    await listener.untilOutput(/answers again/)
+    await listener.untilOutput(/^-$/m)
+    listener.kill('SIGTERM')
+    await listener.exited
+    expect(listener.stderr.match(/again$/gm)).toHaveLength(2)
+  })
+
   test('ends the command when the leadership is lost, and runs it again in a later term', async () => {
     const { client, muster } = await rig()
     const script = `echo $MUSTER_ELECT_FENCE; ${STAY}`
