@@ -179,7 +179,7 @@ describe('three members', () => {
     const shown = await ask(cluster.urls[0] as string, 'GET', '/v2/auth/users/al', 'root')
     const held = [...shown.matchAll(/"role":"(r\d+)"/g)].map((match) => match[1])
     expect(held.toSorted()).toEqual(granted.toSorted())
-    expect(granted.length).toBe(roles.length)
+    expect(answers.filter((answer) => !answer?.startsWith('200'))).toEqual([])
   })
 
   test('judge local reads without a majority, and change nothing', async () => {
