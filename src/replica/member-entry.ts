@@ -24,8 +24,11 @@ export type MemberChange =
       readonly kind: 'update'
       readonly id: MemberId
       readonly peerUrls: readonly string[]
-      /** What the member that proposes this takes to be the present ones; undefined in entries of before it was noted. */
-      readonly seenUrls: readonly string[] | undefined
+      /**
+       * Store index of the last change of `id` that the member which proposes this had seen; 0: it had not heard of `id`. Not what
+       * stood there, which may have been put back since. Undefined in entries of before it was noted.
+       */
+      readonly seenIndex: number | undefined
     }
   /** The learner has caught up: it votes from now on. */
   | { readonly kind: 'promote'; readonly id: MemberId }
@@ -51,23 +54,23 @@ const VERSION = 1
 /** Each costs the leader memory, a connection that is dialled for ever, and a place in the log that must be kept. Voters are bounded by what runs. */
 export const LEARNERS_MAX = 16
 
-/** The bytes of a change, as they stand in the log: JSON of `[version, kind, id, peerUrls, seenUrls]`, the last only where there are any. */
+/** The bytes of a change, as they stand in the log: JSON of `[version, kind, id, peerUrls, seenIndex]`, the last only where there is one. */
 export function encodeMemberChange(change: MemberChange): Uint8Array {
-  const seen = change.kind === 'update' && change.seenUrls !== undefined ? [change.seenUrls] : []
+  const seen = change.kind === 'update' && change.seenIndex !== undefined ? [change.seenIndex] : []
   const peerUrls = 'peerUrls' in change ? change.peerUrls : []
   return Buffer.from(JSON.stringify([VERSION, change.kind, change.id, peerUrls, ...seen]))
 }
 
 /** Reads what `encodeMemberChange` wrote. Fails on anything else: skipping a change would make this member differ from others. */
 export function decodeMemberChange(data: Uint8Array): MemberChange {
-  const [version, kind, id, peerUrls, seenUrls] = JSON.parse(Buffer.from(data).toString()) as unknown[]
+  const [version, kind, id, peerUrls, seenIndex] = JSON.parse(Buffer.from(data).toString()) as unknown[]
   assert(
     version === VERSION && KINDS.includes(String(kind)) && Array.isArray(peerUrls),
     `cannot apply a membership change of version ${version}: this data needs a newer muster`,
   )
   const change = { kind, id: memberId(String(id)), peerUrls: peerUrls.map(String) }
   if (kind !== 'update') return change as MemberChange
-  return { ...change, kind, seenUrls: Array.isArray(seenUrls) ? seenUrls.map(String) : undefined }
+  return { ...change, kind, seenIndex: typeof seenIndex === 'number' ? seenIndex : undefined }
 }
 
 /** Why `change` is refused in a cluster of this membership and list; undefined when it is made. */
@@ -88,8 +91,9 @@ export function refusalOf(
       if (members.isRemoved(id)) return 'idRemoved'
       const present = members.get(id)?.peerURLs
       if (present === undefined) return 'idNotFound'
-      const { peerUrls, seenUrls = present } = change
-      if (present.join() !== seenUrls.join() && present.join() !== peerUrls.join()) return 'overtaken'
+      const { peerUrls, seenIndex } = change
+      const hasChanged = seenIndex !== undefined && seenIndex !== members.modifiedIndexOf(id)
+      if (hasChanged && present.join() !== peerUrls.join()) return 'overtaken'
       return members.ownerOf(peerUrls, id) === undefined ? undefined : 'peerUrlExists'
     }
     case 'remove':

@@ -85,8 +85,8 @@ export class Requests {
   readonly changeProposer: ChangeProposer = {
     prepare: (request) => {
       if (request.kind !== 'update') return request
-      // None where this member has not heard of the other yet: then the change is overtaken, and prepared anew when it has.
-      return { ...request, seenUrls: this.#parts.store.members.get(request.id)?.peerURLs ?? [] }
+      // 0 where this member has not heard of the other yet: then the change is overtaken, and prepared anew when it has.
+      return { ...request, seenIndex: this.#parts.store.members.modifiedIndexOf(request.id) }
     },
     number: (change) => this.#number(EntryKind.membership, encodeMemberChange(change)),
   }

@@ -41,6 +41,11 @@ export class MemberList {
     return node === undefined ? undefined : readMember(node)
   }
 
+  /** Store index of the member's last change, of whatever kind; 0 when it is not in the cluster. No two changes have the same. */
+  modifiedIndexOf(id: string): number {
+    return this.#tree().find(`${MEMBERS}/${id}`)?.modifiedIndex ?? 0
+  }
+
   /** True for an id that was removed; it never comes back. */
   isRemoved(id: string): boolean {
     return this.#tree().find(`${REMOVED}/${id}`) !== undefined

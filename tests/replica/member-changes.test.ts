@@ -13,7 +13,7 @@ function makeChanges() {
   const state = { answer: 'accepted' as const as 'accepted' | 'membershipPending' }
   let seq = 0
   const number = (change: MemberChange): Proposal => {
-    const urls = change.kind === 'update' ? ` ${change.seenUrls}>${change.peerUrls}` : ''
+    const urls = change.kind === 'update' ? ` ${change.seenIndex}>${change.peerUrls}` : ''
     return { kind: 2, origin: B, seq: ++seq, data: Buffer.from(`${change.kind} ${change.id}${urls}`), checksum: 0 }
   }
   const raft = {
@@ -22,9 +22,9 @@ function makeChanges() {
       return state.answer
     },
   }
-  const seen = { urls: ['http://b:1'] }
+  const seen = { index: 1 }
   const prepare = (request: MemberRequest): MemberChange => {
-    return request.kind === 'update' ? { ...request, seenUrls: seen.urls } : request
+    return request.kind === 'update' ? { ...request, seenIndex: seen.index } : request
   }
   const at = (nowMs: number): void => changes.propose(raft, nowMs, { prepare, number })
   const add = (id = B, deadlineMs = 1000): boolean => {
@@ -93,18 +93,18 @@ test('one that waits for too long is given up, and so are all when the member st
   ])
 })
 
-test('an update that is asked for again names the URLs that were seen at first; one that was overtaken is asked for anew', () => {
+test('an update that is asked for again names what was seen at first; one that was overtaken is asked for anew', () => {
   const { changes, proposed, heard, seen, at, update } = makeChanges()
   update('http://b:2')
   at(0)
-  seen.urls = ['http://b:3']
+  seen.index = 3
   at(200)
-  expect(proposed).toEqual(['1: update b2 http://b:1>http://b:2', '2: update b2 http://b:1>http://b:2'])
+  expect(proposed).toEqual(['1: update b2 1>http://b:2', '2: update b2 1>http://b:2'])
   changes.applied(1, 'overtaken')
   changes.flush()
   expect(heard).toEqual([])
   at(201)
-  expect(proposed.at(-1)).toBe('3: update b2 http://b:3>http://b:2')
+  expect(proposed.at(-1)).toBe('3: update b2 3>http://b:2')
   changes.applied(3, undefined)
   changes.flush()
   expect(heard).toEqual([{ ok: true }])

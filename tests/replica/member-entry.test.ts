@@ -31,8 +31,8 @@ function makeStore(ids = [A, B, C]): StateMachine {
 
 const CHANGES: readonly MemberChange[] = [
   { kind: 'add', id: NEW, peerUrls: ['http://d:1', 'http://d:2'] },
-  { kind: 'update', id: A, peerUrls: ['http://a:2'], seenUrls: ['http://a1:1'] },
-  { kind: 'update', id: A, peerUrls: ['http://a:2'], seenUrls: undefined },
+  { kind: 'update', id: A, peerUrls: ['http://a:2'], seenIndex: 1 },
+  { kind: 'update', id: A, peerUrls: ['http://a:2'], seenIndex: undefined },
   { kind: 'remove', id: A },
   { kind: 'promote', id: A },
   { kind: 'forget', id: GONE },
@@ -55,9 +55,10 @@ describe('a change', () => {
     [{ kind: 'add', id: GONE, peerUrls: ['http://d:1'] }, 'idRemoved'],
     [{ kind: 'add', id: NEW, peerUrls: ['http://d:1', 'http://b2:1'] }, 'peerUrlExists'],
     [{ kind: 'update', id: A, peerUrls: ['http://a1:1', 'http://a:2'] }, undefined],
-    [{ kind: 'update', id: A, peerUrls: ['http://a:3'], seenUrls: ['http://a1:1'] }, undefined],
-    [{ kind: 'update', id: A, peerUrls: ['http://a:3'], seenUrls: ['http://a:2'] }, 'overtaken'],
-    [{ kind: 'update', id: A, peerUrls: ['http://a1:1'], seenUrls: ['http://a:2'] }, undefined],
+    [{ kind: 'update', id: A, peerUrls: ['http://a:3'], seenIndex: 1 }, undefined],
+    [{ kind: 'update', id: A, peerUrls: ['http://a:3'], seenIndex: 2 }, 'overtaken'],
+    [{ kind: 'update', id: A, peerUrls: ['http://a:3'], seenIndex: 0 }, 'overtaken'],
+    [{ kind: 'update', id: A, peerUrls: ['http://a1:1'], seenIndex: 2 }, undefined],
     [{ kind: 'update', id: A, peerUrls: ['http://b2:1'] }, 'peerUrlExists'],
     [{ kind: 'update', id: NEW, peerUrls: ['http://d:1'] }, 'idNotFound'],
     [{ kind: 'update', id: GONE, peerUrls: ['http://d:1'] }, 'idRemoved'],
@@ -70,6 +71,21 @@ describe('a change', () => {
     [{ kind: 'forget', id: A }, 'idNotFound'],
   ] as readonly (readonly [MemberChange, string | undefined])[])('%j is refused as %s', (change, refusal) => {
     expect(refusalOf(change, { voters: [A, B, C], learners: [] }, makeStore().members)).toBe(refusal)
+  })
+
+  test('that comes again late undoes nothing, also where somebody else put back in between what it found', () => {
+    const store = makeStore()
+    const seenIndex = store.members.modifiedIndexOf(A)
+    const change: MemberChange = { kind: 'update', id: A, peerUrls: ['http://a:2'], seenIndex }
+    const refused = (): string | undefined => refusalOf(change, { voters: [A, B, C], learners: [] }, store.members)
+    const move = (index: number, url: string): void => {
+      const attributes = { peerUrls: [url], name: undefined, clientUrls: undefined }
+      store.apply({ index, term: 1, stampMs: 0 }, { kind: 'putMember', id: A, ...attributes })
+    }
+    expect(refused()).toBeUndefined()
+    move(2, 'http://a:2')
+    move(3, 'http://a1:1')
+    expect(refused()).toBe('overtaken')
   })
 
   test('never takes the last vote, also where learners are left', () => {

@@ -23,10 +23,10 @@ function makeRequests() {
   return { store, requests }
 }
 
-test('an update names the URLs that are there; asked of one that has not heard of the member yet, none, and so it undoes no later one', () => {
+test('an update names the change that it has seen last; asked of one that has not heard of the member yet, none, and so it undoes no later one', () => {
   const { store, requests } = makeRequests()
   const request = { kind: 'update', id: NEW, peerUrls: ['http://b:3'] } as const
-  expect(requests.changeProposer.prepare(request)).toEqual({ ...request, seenUrls: [] })
+  expect(requests.changeProposer.prepare(request)).toEqual({ ...request, seenIndex: 0 })
   store.found([{ kind: 'putMember', id: NEW, peerUrls: ['http://b:1'], name: 'b', clientUrls: [] }])
-  expect(requests.changeProposer.prepare(request)).toEqual({ ...request, seenUrls: ['http://b:1'] })
+  expect(requests.changeProposer.prepare(request)).toEqual({ ...request, seenIndex: 1 })
 })

@@ -20,6 +20,18 @@ test('attributes that are not given stay as they are', () => {
   })
 })
 
+test('each member tells the index of its last change, whatever was changed', () => {
+  const rig = new StoreRig()
+  expect(rig.store.members.modifiedIndexOf('a1')).toBe(0)
+  rig.apply(put('a1', { peerUrls: ['http://p:1'] }))
+  rig.apply(put('b2', {}))
+  expect(rig.store.members.modifiedIndexOf('a1')).toBe(1)
+  rig.apply(put('a1', { peerUrls: ['http://p:1'] }))
+  expect(rig.store.members.modifiedIndexOf('a1')).toBe(3)
+  rig.apply({ kind: 'removeMember', id: 'a1' })
+  expect(rig.store.members.modifiedIndexOf('a1')).toBe(0)
+})
+
 test('members are listed by the number that their id is', () => {
   const rig = new StoreRig()
   for (const id of ['ff', '1000', '9']) rig.apply(put(id, {}))
