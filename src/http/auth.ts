@@ -31,7 +31,7 @@ const PATHS = ['/enable', '/users', '/users/*', '/roles', '/roles/*'] as const
 
 /** Bytes of a body. A longer one is refused with 413; etcd reads any. */
 const BODY_BYTES_MAX = 1024 * 1024
-/** Bytes of all such bodies being received at a time. One more is refused with 413 too. */
+/** Bytes of all such bodies being received at a time. One more is refused with 503. */
 const BODIES_BYTES_MAX = 16 * 1024 * 1024
 /** Users and roles with all that they hold may make long answers. So many of them at a time; one more is refused with 503. */
 const LISTINGS_MAX = 16
@@ -199,7 +199,11 @@ class AuthRoutes {
   #read(call: Call, user: User | undefined, reader: Reader): void {
     readBody(call.response, BODY_BYTES_MAX, this.#budget, (body) => {
       if (typeof body !== 'string') {
-        sendEarly(call.response, 413, call.cors, this.#pairs(), '{"message":"auth: The request body is too large"}')
+        const [status, why] =
+          body.limit === 'bodyBytesMax'
+            ? [413, 'The request body is too large']
+            : [503, 'Too many request bodies at a time']
+        sendEarly(call.response, status, call.cors, this.#pairs(), `{"message":"auth: ${why}"}`)
         return
       }
       const change = reader(decodeUtf8(body))

@@ -24,7 +24,7 @@ const PREFIX = '/v2/members'
 const JSON_TYPE = 'application/json'
 /** Bytes of a body. A longer one is refused with 413; etcd reads any. */
 const BODY_BYTES_MAX = 1024 * 1024
-/** Bytes of all such bodies being received at a time. One more is refused with 413 too. */
+/** Bytes of all such bodies being received at a time. One more is refused with 503. */
 const BODIES_BYTES_MAX = 4 * 1024 * 1024
 
 export interface MemberRoutesOptions {
@@ -144,7 +144,9 @@ class MemberRoutes {
     readBody(response, BODY_BYTES_MAX, this.#budget, (body) => {
       if (typeof body !== 'string') {
         const pairs = ['Content-Type', JSON_TYPE, ...this.#pairs]
-        sendEarly(response, 413, cors, pairs, '{"message":"the request body is too large"}')
+        if (body.limit === 'bodyBytesMax')
+          sendEarly(response, 413, cors, pairs, '{"message":"the request body is too large"}')
+        else sendEarly(response, 503, cors, pairs, '{"message":"too many request bodies at a time"}')
         return
       }
       const parsed = parsePeerUrls(decodeUtf8(body))

@@ -18,7 +18,7 @@ import { send, sendEarly, sendMessage } from './send.ts'
 
 /** Bytes of a body. A longer one is refused with 413. */
 const BODY_BYTES_MAX = 1024
-/** Bytes of all such bodies being received at a time. */
+/** Bytes of all such bodies being received at a time. One body is too short to be counted against it (`keys/body.ts`). */
 const BODIES_BYTES_MAX = 64 * 1024
 
 export interface StoreIndexRoutesOptions {

@@ -96,6 +96,14 @@ describe('POST', () => {
     const body = `{"peerURLs":["http://${'a'.repeat(1024 * 1024)}:1"]}`
     expect((await ask('POST', '', body)).status).toBe(413)
   })
+
+  test('that comes beside too many others is not called too long: it may be sent again', async () => {
+    const text = requestText('POST', '/v2/members', GOOD.padEnd(1024 * 1024), ['Content-Type: application/json'])
+    const answers = Array.from({ length: 5 }, async () => (await http.connect()).send(text.slice(0, -1)).answer())
+    const { status, body } = parseAnswer(await Promise.any(answers))
+    expect(`${status} ${body}`).toBe('503 {"message":"too many request bodies at a time"}')
+    expect((await ask('POST', '', GOOD)).status).toBe(201)
+  })
 })
 
 describe('DELETE', () => {
