@@ -63,10 +63,15 @@ export class PeerTransport implements Transport {
     }
   }
 
-  /** A member that nobody told us of has opened a stream to us: we answer it at these URLs. False: there are too many such. */
+  /** A member that nobody told us of has opened a stream to us: we answer it at these URLs from now on. False: there are too many such. */
   welcome(id: MemberId, urls: readonly string[]): boolean {
     if (this.#isClosed) return false
-    if (this.#remotes.has(id)) return true
+    const known = this.#remotes.get(id)
+    if (known !== undefined) {
+      // Of others we are told where they are by the member list, which may be ahead of what they say.
+      if (this.#guests.has(id)) known.setUrls(urls)
+      return true
+    }
     if (this.#guests.size >= this.#options.limits.guestsMax) return false
     this.#guests.add(id)
     this.#open(id, urls)

@@ -99,6 +99,20 @@ describe('a member that nobody told us of', () => {
     expect(old.transport.status().map(({ urls: known }) => known)).toEqual([['http://127.0.0.1:2']])
   })
 
+  test('that comes again from another place is answered there, while one that we were told of stays where it was said to be', async () => {
+    const old = await member({ id: 'b', ...knowsNobody })
+    const urls = ['http://127.0.0.1:1']
+    const fresh = await member({ id: 'a', peerUrls: urls })
+    fresh.meet(old)
+    const known = () => old.transport.status().map((remote) => remote.urls)
+    await eventually('its stream stands', () => fresh.isConnectedTo(old))
+    expect(old.transport.welcome(fresh.id, ['http://127.0.0.1:2'])).toBe(true)
+    expect(known()).toEqual([['http://127.0.0.1:2']])
+    old.transport.setRemotes(new Map([[fresh.id, ['http://127.0.0.1:3']]]))
+    expect(old.transport.welcome(fresh.id, ['http://127.0.0.1:2'])).toBe(true)
+    expect(known()).toEqual([['http://127.0.0.1:3']])
+  })
+
   test('is refused when there are too many such, or when it does not say where it is', async () => {
     const old = await member({ id: 'b', ...knowsNobody, limits: { guestsMax: 1 } })
     const first = await newcomer('a')
