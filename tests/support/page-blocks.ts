@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { ROOT } from './child.ts'
 import { freePort } from './free-port.ts'
 
-/** A block of commands (`sh`), and what the page shows as their output right after; undefined when it shows nothing. */
+/** A block of commands (`sh`), and what the page shows as their output right after (`json` or `output`); undefined when it shows nothing. */
 export interface CommandBlock {
   readonly commands: string
   readonly shown: string | undefined
@@ -21,7 +21,9 @@ export function commandBlocks(page: string): readonly CommandBlock[] {
   return blocks.flatMap(({ kind, body }, at) => {
     if (kind !== 'sh') return []
     const next = blocks[at + 1]
-    return [{ commands: body.trim(), shown: next?.kind === 'json' ? next.body.trim() : undefined }]
+    return [
+      { commands: body.trim(), shown: next?.kind === 'json' || next?.kind === 'output' ? next.body.trim() : undefined },
+    ]
   })
 }
 
