@@ -8,7 +8,7 @@ import assert from 'node:assert'
 import { entryBytes } from './log.ts'
 import { Progress } from './progress.ts'
 import type { RaftState } from './state.ts'
-import { drawTicks, stampNow } from './state.ts'
+import { drawElectionTicks, stampNow } from './state.ts'
 import type { MemberId, Proposal, Term } from './types.ts'
 import { EntryKind } from './types.ts'
 
@@ -103,16 +103,11 @@ export function syncFollowers(state: RaftState): void {
   state.own?.acknowledge(log.writtenIndex)
 }
 
-/**
- * Draws how long to wait before standing, from [n, 2n) election timeouts (Raft paper, 5.2), and starts the wait.
- * Draws from a short range while the leader's process is known to be gone. One that was demoted waits for longer: those that vote
- * go first, if they can.
- */
+/** Draws how long to wait before standing, and starts the wait. From a short range while the leader's process is known to be gone. */
 function drawElectionTimeout(state: RaftState): void {
   const ticks = state.goneTicksLeft > 0 ? state.config.goneTicksMax : state.config.electionTicks
   state.electionElapsed = 0
-  state.electionTimeout = ticks + drawTicks(state.config, ticks)
-  if (state.isLeaving) state.electionTimeout += 2 * state.config.electionTicks
+  state.electionTimeout = drawElectionTicks(state.config, ticks, state.isLeaving)
 }
 
 /** Drops all waiting reads: whoever could prove leadership for them has changed. */

@@ -173,7 +173,7 @@ export interface FollowerStatus {
 
 /** A follower of nobody, with what the disk holds. */
 export function createState(config: RaftConfig, restored: Restored): RaftState {
-  const { hardState, snapshot } = restored
+  const { hardState, snapshot, isLeaving = false } = restored
   const log = new RaftLog({
     snapshot,
     entries: restored.entries,
@@ -190,9 +190,9 @@ export function createState(config: RaftConfig, restored: Restored): RaftState {
     role: 'follower',
     leader: undefined,
     membership: snapshot.membership,
-    isLeaving: restored.isLeaving ?? false,
+    isLeaving,
     electionElapsed: 0,
-    electionTimeout: config.electionTicks + drawTicks(config, config.electionTicks),
+    electionTimeout: drawElectionTicks(config, config.electionTicks, isLeaving),
     goneTicksLeft: 0,
     heartbeatElapsed: 0,
     heartbeatDue: false,
@@ -239,6 +239,14 @@ export function createState(config: RaftConfig, restored: Restored): RaftState {
 /** A whole number in [0, n), from the one source of randomness. */
 export function drawTicks(config: RaftConfig, n: number): number {
   return Math.floor(config.random() * n)
+}
+
+/**
+ * How long to wait before standing, from [ticks, 2 · ticks) (Raft paper, 5.2). One that was demoted waits for two election timeouts
+ * longer: those that vote go first, if they can.
+ */
+export function drawElectionTicks(config: RaftConfig, ticks: number, isLeaving: boolean): number {
+  return ticks + drawTicks(config, ticks) + (isLeaving ? 2 * config.electionTicks : 0)
 }
 
 /** The replicated clock as entries and heartbeats carry it. Never behind the log. */

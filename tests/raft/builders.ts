@@ -33,6 +33,7 @@ export interface RaftOptions {
   readonly log?: readonly Term[]
   readonly commitIndex?: Index
   readonly appliedIndex?: Index
+  readonly isLeaving?: boolean
   readonly snapshot?: { readonly index: Index; readonly term: Term; readonly stampMs?: number }
 }
 
@@ -57,6 +58,7 @@ export function makeRaft(options: RaftOptions = {}): Raft {
       snapshot: { index, term, stampMs, membership: membership(options.voters ?? '123', options.learners) },
       entries,
       appliedIndex: options.appliedIndex ?? commitIndex,
+      isLeaving: options.isLeaving ?? false,
     },
   )
 }

@@ -207,6 +207,14 @@ describe('a leader whose process is gone', () => {
     expect(raft.status().role).toBe('preCandidate')
   })
 
+  test('one that was demoted leaves the first election after a start to those that vote', () => {
+    const raft = makeRaft({ term: 1, voters: '23', learners: '1', isLeaving: true })
+    ticks(raft, 3 * CONFIG.electionTicks - 1)
+    expect(raft.status().role).toBe('follower')
+    ticks(raft, 1)
+    expect(raft.status().role).toBe('preCandidate')
+  })
+
   test('a report about another than the leader changes nothing', () => {
     const raft = makeRaft({ term: 1 })
     raft.step(heartbeat(0))
