@@ -1,7 +1,8 @@
 /**
  * Which tests run when, and how many at once.
  *
- * Six groups: `unit` (everything in memory or on one socket), `sim` (the simulator), `e2e` (real processes and the examples, short),
+ * Seven groups: `unit` (everything in memory or on one socket), `sim` (the simulator), `e2e` (real processes and the examples, short),
+ * `timed` (those of them that measure time),
  * `long` (files named `*.long.test.ts`, which CI and `npm run test:heavy` run), `clients` (programs of others against real
  * processes, `npm run test:clients`) and `diff` (beside a real etcd, `npm run test:diff`). Two files run at
  * a time; groups come one after the other, because those of processes mostly wait, and must not wait for a core that computes.
@@ -11,6 +12,8 @@ import { defineConfig } from 'vitest/config'
 const LONG = 'tests/**/*.long.test.ts'
 const DIFF = 'tests/diff/**/*.test.ts'
 const CLIENTS = 'tests/clients/**/*.test.ts'
+/** They judge stalls and lateness, so nothing runs beside them. */
+const TIMED = ['tests/e2e/bad-input.test.ts', 'tests/e2e/failover.test.ts', 'tests/e2e/ttl.test.ts']
 const PROCESSES = ['tests/e2e/**/*.test.ts', 'tests/bin/**/*.test.ts', 'tests/examples/**/*.test.ts']
 
 export default defineConfig({
@@ -42,10 +45,21 @@ export default defineConfig({
         test: {
           name: 'e2e',
           include: PROCESSES,
-          exclude: [LONG],
+          exclude: [LONG, ...TIMED],
           testTimeout: 120_000,
           hookTimeout: 60_000,
           sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'timed',
+          include: TIMED,
+          testTimeout: 120_000,
+          hookTimeout: 60_000,
+          fileParallelism: false,
+          sequence: { groupOrder: 2 },
         },
       },
       {
@@ -55,7 +69,7 @@ export default defineConfig({
           include: [LONG],
           testTimeout: 900_000,
           hookTimeout: 60_000,
-          sequence: { groupOrder: 2 },
+          sequence: { groupOrder: 3 },
         },
       },
       {
@@ -65,7 +79,7 @@ export default defineConfig({
           include: [CLIENTS],
           testTimeout: 180_000,
           hookTimeout: 60_000,
-          sequence: { groupOrder: 3 },
+          sequence: { groupOrder: 4 },
         },
       },
       {
@@ -75,7 +89,7 @@ export default defineConfig({
           include: [DIFF],
           testTimeout: 1_800_000,
           hookTimeout: 60_000,
-          sequence: { groupOrder: 4 },
+          sequence: { groupOrder: 5 },
         },
       },
     ],
