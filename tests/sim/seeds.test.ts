@@ -1,7 +1,7 @@
 /**
  * Seeds: whole runs drawn from a number each.
  *
- * `SIM_SEED=n` replays one, with SIM_MEMBERS as a failure says; `SIM_SEEDS=n` says how many to run (500 by default, 5,000 in CI), from `SIM_BASE` on or from a
+ * `SIM_SEED=n` replays one, with SIM_MEMBERS as a failure says; `SIM_SEEDS=n` says how many to run (500 by default, 3,600 in CI), from `SIM_BASE` on or from a
  * base drawn anew each time and printed. Seeds that once failed come first, always.
  */
 import { randomInt } from 'node:crypto'
