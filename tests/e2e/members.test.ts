@@ -193,6 +193,8 @@ describe('members that change', () => {
     if (m1 === undefined || m2 === undefined || m3 === undefined) throw new Error('members were planned')
     const indexes: number[] = []
     for (let i = 0; i < 20; i++) indexes.push((await cluster.client.put(m1.url, `/k/${i}`, { value: i })).etcdIndex)
+    // A majority of two others may have had the last of them.
+    await cluster.untilEqual()
     const before = await cluster.listed(m1)
     await Promise.all([m1.kill(), m2.kill(), m3.kill()])
 
