@@ -37,20 +37,17 @@ describe.skipIf(!isEtcdInstalled())('leaving an etcd 3.4 (skipped where it is no
     const churn = new Churn(url, 20)
     onTestFinished(() => churn.stop())
     const child = muster('import', '--from', url, '--to', member.url, '--cut-over', '--json')
-    let residentBytes = 0
-    const looking = setInterval(() => {
-      if (child.exit === undefined) residentBytes = Math.max(residentBytes, child.residentBytes)
-    }, 200)
-    onTestFinished(() => clearInterval(looking))
+    const mostResidentBytes = child.watchResidentBytes()
     await child.untilOutput(/"phase":"following"/, 600_000)
     const before = churn.changes
     await eventually('changes while it follows', () => churn.changes > before + 500)
     await churn.stop()
     const { code } = await ended(child)
-    clearInterval(looking)
     const result = resultOf(child)
+    const residentBytes = mostResidentBytes()
     expect({ code, ...result }).toMatchObject({ code: 0, equal: true, extras: 0, refused: [], differences: [] })
     expect(result.sourceNodes).toBeGreaterThan(KEYS)
+    expect(residentBytes).toBeGreaterThan(0)
     expect(residentBytes).toBeLessThan(RSS_BYTES_MAX)
     console.log(`import of ${KEYS} keys: at most ${Math.round(residentBytes / 1e6)} MB resident`)
     await expectEqualTrees(

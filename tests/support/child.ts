@@ -90,10 +90,32 @@ export class Child {
     return this.#process.pid
   }
 
-  /** Bytes of memory that it occupies now. Linux only. */
+  /** Bytes of memory that it occupies now. Throws once it has ended, also before its end was heard of. Linux only. */
   get residentBytes(): number {
-    const kib = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${this.pid}/status`, 'utf8'))?.[1]
-    return Number(kib) * 1024
+    const bytes = this.#residentBytes()
+    if (bytes === undefined) throw new Error('the process has ended, and occupies no memory')
+    return bytes
+  }
+
+  /** Looks ten times a second, until it ends, how much memory it occupies; tells the most that was seen, in bytes. */
+  watchResidentBytes(): () => number {
+    let most = 0
+    const looking = setInterval(() => {
+      most = Math.max(most, this.#residentBytes() ?? 0)
+    }, 100)
+    this.exited.finally(() => clearInterval(looking)).catch(() => {})
+    return () => most
+  }
+
+  /** A process whose end is not known here yet may be gone, or be listed without memory. */
+  #residentBytes(): number | undefined {
+    try {
+      const kib = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${this.pid}/status`, 'utf8'))?.[1]
+      return kib === undefined ? undefined : Number(kib) * 1024
+    } catch (error) {
+      if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ESRCH')) return
+      throw error
+    }
   }
 
   /** Sends a signal, to the whole group where it has its own. Whoever is gone is left alone. */
