@@ -6,7 +6,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { FastifyInstance } from 'fastify'
 import { type ChangeRequest, type Ended, makeChange } from '../auth/administration.ts'
-import { refuse } from '../auth/decision.ts'
+import { type Decision, refuse } from '../auth/decision.ts'
 import { decideDisable, decideEnable } from '../auth/flag.ts'
 import type { Role, User } from '../auth/records.ts'
 import { decideRoleDelete, decideRolePut } from '../auth/roles.ts'
@@ -15,7 +15,7 @@ import { decodeRole, decodeUser, renderRole, renderUser, rolesPieces, userPieces
 import type { Cors, HeaderPairs } from './cors.ts'
 import { guarded } from './failures.ts'
 import { emptyForm, readPairs } from './form.ts'
-import { type Guard, sendBusy, sendNoAuth } from './guard.ts'
+import { type Guard, sendBusy } from './guard.ts'
 import { BodyBudget, readBody } from './keys/body.ts'
 import { jsonString } from './keys/json.ts'
 import { type Pieces, sendPieces } from './keys/pieces.ts'
@@ -213,20 +213,25 @@ class AuthRoutes {
   }
 
   /** @param user Who asks for it. Whoever is no administrator any more when it is decided is refused. */
-  #change(call: Call, user: User | undefined, { decide, hash }: ChangeRequest): void {
-    const checked = (made: string) =>
-      this.#guard.isStillAdmitted(user) ? decide(made) : refuse(401, 'Insufficient credentials')
-    const ended = guarded(call.response, (end: Ended) => this.#end(call, end))
-    makeChange(this.#guard.records, this.#member, { decide: checked, hash }, ended)
+  #change(call: Call, user: User | undefined, change: ChangeRequest): void {
+    const { request, response, cors } = call
+    let isAdmitted = true
+    const decide = (made: string): Decision => {
+      isAdmitted = this.#guard.isStillAdmitted(user)
+      return isAdmitted ? change.decide(made) : refuse(401, 'Insufficient credentials')
+    }
+    const ended = guarded(response, (end: Ended) => {
+      if (isAdmitted) this.#end(call, end)
+      else this.#guard.confirmRoot(user, request, response, cors, (now) => this.#change(call, now, change))
+    })
+    makeChange(this.#guard.records, this.#member, { decide, hash: change.hash }, ended)
   }
 
   #end(call: Call, end: Ended): void {
     if (end === 'busy') sendBusy(call.response, call.cors)
     else if (end === 'failed') this.#refuse(call, 500, 'Internal Server Error')
-    else if (end.kind === 'refused') {
-      if (end.status === 401) sendNoAuth(call.response, call.cors)
-      else this.#refuse(call, end.status, end.message)
-    } else if (end.shown === undefined) this.#show(call, end.status, '')
+    else if (end.kind === 'refused') this.#refuse(call, end.status, end.message)
+    else if (end.shown === undefined) this.#show(call, end.status, '')
     else
       this.#show(call, end.status, `${'user' in end.shown ? renderUser(end.shown.user) : renderRole(end.shown.role)}\n`)
   }

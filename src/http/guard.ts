@@ -89,6 +89,25 @@ export class Guard {
     else this.#login(request, header, guarded(response, settle))
   }
 
+  /**
+   * Judges once more, when time has passed since `admitRoot`: its administrator may be none any more. Whoever came while auth was off,
+   * as far as this member had heard, says now who they are.
+   *
+   * @param user What `admitRoot` found.
+   * @param then As there.
+   */
+  confirmRoot(
+    user: User | undefined,
+    request: IncomingMessage,
+    response: ServerResponse,
+    cors: HeaderPairs,
+    then: (user: User | undefined) => void,
+  ): void {
+    if (this.isStillAdmitted(user)) then(user)
+    else if (user === undefined) this.admitRoot(request, response, cors, then)
+    else sendNoAuth(response, cors)
+  }
+
   /** Whether what `admitRoot` found still holds. */
   isStillAdmitted(user: User | undefined): boolean {
     if (!this.enabled) return true

@@ -10,7 +10,7 @@ import type { MemberJson } from '../api.ts'
 import type { User } from '../auth/records.ts'
 import type { Cors, HeaderPairs } from './cors.ts'
 import { guarded } from './failures.ts'
-import { type Guard, sendNoAuth } from './guard.ts'
+import type { Guard } from './guard.ts'
 import { BodyBudget, readBody } from './keys/body.ts'
 import { jsonString } from './keys/json.ts'
 import { parsePeerUrls } from './peer-urls.ts'
@@ -151,8 +151,7 @@ class MemberRoutes {
       }
       const parsed = parsePeerUrls(decodeUtf8(body))
       if ('fault' in parsed) this.#say(call, 400, parsed.fault)
-      else if (!this.#guard.isStillAdmitted(user)) sendNoAuth(response, cors)
-      else then(parsed.urls)
+      else this.#guard.confirmRoot(user, request, response, cors, () => then(parsed.urls))
     })
   }
 

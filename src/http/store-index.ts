@@ -9,7 +9,7 @@ import { ADVANCED_INDEX_MAX } from '../api.ts'
 import type { User } from '../auth/records.ts'
 import type { Cors, HeaderPairs } from './cors.ts'
 import { guarded } from './failures.ts'
-import { type Guard, sendNoAuth } from './guard.ts'
+import type { Guard } from './guard.ts'
 import { BodyBudget, readBody } from './keys/body.ts'
 import { sendFailure, sendRefusal, successPairs } from './keys/reply.ts'
 import type { MemberPort, WriteAnswer } from './ports.ts'
@@ -41,7 +41,12 @@ export async function storeIndexRoutes(app: FastifyInstance, options: StoreIndex
     })
     member.write({ kind: 'advanceIndex', to }, told)
   }
-  const read = (response: ServerResponse, pairs: HeaderPairs, user: User | undefined): void => {
+  const read = (
+    request: IncomingMessage,
+    response: ServerResponse,
+    pairs: HeaderPairs,
+    user: User | undefined,
+  ): void => {
     readBody(response, BODY_BYTES_MAX, budget, (body) => {
       if (typeof body !== 'string') {
         sendEarly(
@@ -56,13 +61,12 @@ export async function storeIndexRoutes(app: FastifyInstance, options: StoreIndex
       const to = readIndex(body)
       if (to === undefined)
         sendMessage(response, 400, pairs, [], `to must be a whole number up to ${ADVANCED_INDEX_MAX}`)
-      else if (!guard.isStillAdmitted(user)) sendNoAuth(response, pairs)
-      else advance(response, pairs, to)
+      else guard.confirmRoot(user, request, response, pairs, () => advance(response, pairs, to))
     })
   }
   route(app, '/muster/v1/index', 'POST', cors, (response, pairs, request) => {
     guard.admitRoot(request.raw, response, pairs, (user) => {
-      if (isJson(request.raw)) read(response, pairs, user)
+      if (isJson(request.raw)) read(request.raw, response, pairs, user)
       else sendMessage(response, 415, pairs, [], 'the body must be application/json')
     })
   })

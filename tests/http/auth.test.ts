@@ -125,6 +125,22 @@ describe('a change made through another member', () => {
     expect(http.member.store.auth.get('roles', 'r')).toBeUndefined()
   })
 
+  test.each([
+    ['has its administrator show who they are', [basic('root')], 201],
+    ['turns away whoever shows nothing', [], 401],
+    ['turns away whoever is no administrator', [basic('al')], 401],
+  ])('that turns auth on under an administration %s', async (_what, headers, expected) => {
+    put({ key: 'enabled', value: undefined })
+    http.member.holds = true
+    const connection = await http.connect()
+    connection.send(requestText('PUT', '/v2/auth/roles/r', '{"role":"r"}', headers))
+    while (http.member.held.length === 0) await new Promise((done) => setImmediate(done))
+    put({ key: 'enabled', value: 'true' })
+    http.member.release()
+    expect(parseAnswer(await connection.answer()).status).toBe(expected)
+    expect(http.member.store.auth.get('roles', 'r') !== undefined).toBe(expected === 201)
+  })
+
   test('at the same moment costs neither of both', async () => {
     http.member.holds = true
     const [a, b] = [await http.connect(), await http.connect()]

@@ -224,3 +224,28 @@ test('an administrator who is none any more when the body has come changes nothi
   expect(parseAnswer(await connection.answer()).status).toBe(401)
   expect(http.member.memberChanges.asked).toEqual([])
 })
+
+test('auth that is turned on while a body comes is asked for what came with it', async () => {
+  const put = (path: string, body: string) =>
+    exchange(http.port, requestText('PUT', path, body, ['Content-Type: application/json']))
+  await put('/v2/auth/users/root', '{"user":"root","password":"p"}')
+  const post = async (login: string): Promise<number> => {
+    const connection = await http.connect()
+    const text = requestText('POST', '/v2/members', GOOD, ['Content-Type: application/json', login])
+    connection.send(text.slice(0, -5))
+    // Its head is read by the time another request has been answered.
+    await exchange(http.port, requestText('GET', '/version'))
+    await put('/v2/auth/enable', '')
+    connection.send(text.slice(-5))
+    const { status } = parseAnswer(await connection.answer())
+    await exchange(http.port, requestText('DELETE', '/v2/auth/enable', undefined, [basic('p')]))
+    return status
+  }
+  expect(await post(basic('wrong'))).toBe(401)
+  expect(http.member.memberChanges.asked).toEqual([])
+  expect(await post(basic('p'))).toBe(201)
+})
+
+function basic(password: string): string {
+  return `Authorization: Basic ${Buffer.from(`root:${password}`).toString('base64')}`
+}
