@@ -5,6 +5,7 @@
  */
 import { randomInt } from 'node:crypto'
 import { resolve } from 'node:path'
+import type { Duplex } from 'node:stream'
 import type { Logger } from 'pino'
 import type { Config } from './config/config.ts'
 import { packageVersion } from './config/version.ts'
@@ -43,6 +44,8 @@ export interface Member {
   readonly peerUrls: readonly string[]
   readonly memberId: string
   readonly clusterId: string
+  /** One more connection for clients, from within this process. @returns the client's end. @throws Error when nobody is served. */
+  connect(): Duplex
   /** Hands leadership over, answers or ends what waits, flushes and closes. Safe to call twice; the first call decides how. */
   stop(options?: StopOptions): Promise<void>
   /** Resolves when the member has stopped: with the error that ended it, or undefined after `stop`. */
@@ -266,6 +269,7 @@ async function startOn(
     memberId: id,
     clusterId,
     finished,
+    connect: () => http.connect(),
     stop: stopOnce,
   }
 }

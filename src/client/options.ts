@@ -3,6 +3,7 @@
  *
  * Owns: the options, their defaults and bounds. Leaves to others: living by them (http, endpoints, watch).
  */
+import type { Duplex } from 'node:stream'
 
 /** A server that has no connection for us after this long is left for the next. Milliseconds. */
 export const CONNECT_MS_MAX = 3_000
@@ -24,6 +25,14 @@ export interface ClientTls {
   /** The name that the servers' certificates must bear, instead of the host of the endpoint. */
   readonly servername?: string
 }
+
+/**
+ * A new connection to a server.
+ * @param origin The server's URL: scheme, host and port unless it is the scheme's own.
+ * @returns bytes in both directions, with TLS done if there is to be any; undefined: go there in the usual way.
+ * @throws Error: the server cannot be reached.
+ */
+export type Connect = (origin: string) => Duplex | undefined
 
 /** How often a call is sent, and how long it rests in between. */
 export interface Retry {
@@ -99,6 +108,8 @@ export interface ClientOptions {
   /** Whom to log in as; a text is `USER:PASSWORD`. */
   readonly auth?: string | { readonly username: string; readonly password: string }
   readonly tls?: ClientTls
+  /** Other ways to servers than over TCP. */
+  readonly connect?: Connect
   /** For how long an answer, or its next byte, is waited for. Milliseconds; 10 s by default. */
   readonly timeoutMs?: number
   readonly retry?: Partial<Retry>
@@ -118,6 +129,7 @@ export interface ClientOptions {
 export interface Settings {
   readonly authorization: string | undefined
   readonly tls: ClientTls
+  readonly connect: Connect
   readonly timeoutMs: number
   readonly retry: Retry
   readonly syncMs: number
@@ -137,6 +149,7 @@ export function settingsOf(options: ClientOptions): Settings {
   return {
     authorization: words === undefined ? undefined : `Basic ${Buffer.from(words).toString('base64')}`,
     tls,
+    connect: options.connect ?? (() => undefined),
     timeoutMs: whole('timeoutMs', options.timeoutMs, TIMEOUT_MS_DEFAULT, 1, TIMER_MS_MAX),
     retry: {
       attemptsMax: whole('retry.attemptsMax', retry?.attemptsMax, RETRY_DEFAULT.attemptsMax, 1),

@@ -3,11 +3,13 @@
  *
  * Owns: connections, TLS, headers, redirects, bounds of answers. Leaves to others: what a failure means and what comes next (http).
  */
-import { Agent, type Dispatcher, errors } from 'undici'
+import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { Agent, buildConnector, type Dispatcher, errors } from 'undici'
 import type { Endpoints } from './endpoints.ts'
 import { ClientError } from './errors.ts'
 import type { Ask } from './http.ts'
-import { CONNECT_MS_MAX, type Settings } from './options.ts'
+import { type ClientTls, CONNECT_MS_MAX, type Connect, type Settings } from './options.ts'
 
 /** Bytes of an answer that is taken as a whole: a value of 10 MiB, twice, with every character escaped. */
 export const ANSWER_BYTES_MAX = 128 * 1024 * 1024
@@ -44,9 +46,8 @@ export class Wire {
   /** What came while a connection was made, before anything could be sent on it. */
   readonly #neverSent = new WeakSet<object>()
 
-  constructor({ authorization, tls, connectionsMax, watchesMax }: Settings) {
-    const connect = { timeout: CONNECT_MS_MAX, keepAliveInitialDelay: KEEP_ALIVE_MS, ...tls }
-    const options = { pipelining: 1, keepAliveTimeout: 30_000, connect }
+  constructor({ authorization, tls, connect, connectionsMax, watchesMax }: Settings) {
+    const options = { pipelining: 1, keepAliveTimeout: 30_000, connect: connectorOf(tls, connect) }
     this.#agent = new Agent({ ...options, connections: connectionsMax })
     this.#waiting = new Agent({ ...options, connections: watchesMax })
     for (const agent of [this.#agent, this.#waiting]) {
@@ -121,6 +122,23 @@ export class Wire {
     } finally {
       clearTimeout(timer)
     }
+  }
+}
+
+/** Makes connections as the client's own way tells, else over TCP. */
+function connectorOf(tls: ClientTls, connect: Connect): buildConnector.connector {
+  const usual = buildConnector({ timeout: CONNECT_MS_MAX, keepAliveInitialDelay: KEEP_ALIVE_MS, ...tls })
+  return (target, done) => {
+    let made: Duplex | undefined
+    try {
+      made = connect(`${target.protocol}//${target.host}`)
+    } catch (error) {
+      queueMicrotask(() => done(error as Error, null))
+      return
+    }
+    // Of a socket undici uses what every stream has. It is not ready to be called back at once.
+    if (made === undefined) usual(target, done)
+    else queueMicrotask(() => done(null, made as Socket))
   }
 }
 

@@ -48,6 +48,7 @@ export type {
   ClientLogger,
   ClientOptions,
   ClientTls,
+  Connect,
   FailoverSeen,
   RequestSeen,
   Retry,

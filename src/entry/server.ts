@@ -37,7 +37,10 @@ export interface EmbeddedServer {
   readonly dataDir: string
   /** Resolves when it has stopped: with the error that ended it, or undefined after `stop`. Never rejects. */
   readonly finished: Promise<Error | undefined>
-  /** A client of this server alone, without credentials. Closed with the server at the latest. */
+  /**
+   * A client of this server alone, without credentials. It does not go over TCP, nor needs to know the server's certificate; other
+   * members are asked over TCP once `sync` has found them. Closed with the server at the latest.
+   */
   client(): MusterClient
   /** Answers or ends what waits, writes what is not written, closes. Safe to call twice. */
   stop(options?: StopOptions): Promise<void>
@@ -158,7 +161,11 @@ class Embedded implements EmbeddedServer {
   }
 
   client(): MusterClient {
-    const client = new MusterClient({ endpoints: this.#clientUrls })
+    const inner = new Set(this.#clientUrls)
+    const client = new MusterClient({
+      endpoints: this.#clientUrls,
+      connect: (origin) => (inner.has(origin) ? this.#member.connect() : undefined),
+    })
     this.#clients.add(client)
     client.closed.addEventListener('abort', () => this.#clients.delete(client), { once: true })
     return client

@@ -3,7 +3,7 @@
  *
  * Owns: the count, closing those that are too many, saying so without filling the log.
  */
-import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import type { HttpLog } from './ports.ts'
 
 /** Between two lines about refused connections, at least. Milliseconds. */
@@ -24,7 +24,7 @@ export class Connections {
   }
 
   /** A listener has accepted one: it is counted while it lasts, or closed at once. */
-  take(socket: Socket): void {
+  take(socket: Duplex): void {
     if (this.#open >= this.#connectionsMax) {
       socket.destroy()
       this.#refused += 1

@@ -7,7 +7,8 @@
 import assert from 'node:assert'
 import { once } from 'node:events'
 import { createServer, type Server, type ServerOptions } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
+import { type Duplex, duplexPair } from 'node:stream'
 import { Connections } from './connections.ts'
 import { logFailures } from './failures.ts'
 import type { Listener } from './front.ts'
@@ -42,6 +43,8 @@ export class Listeners {
   readonly #makeSecureServer: MakeSecureServer | undefined
   readonly #servers: Server[] = []
   readonly #secureServers = new Set<Server>()
+  /** Our ends of connections from within this process. */
+  readonly #inner = new Set<Duplex>()
 
   constructor({ listener, limits, log, makeSecureServer }: ListenersOptions) {
     this.#listener = listener
@@ -82,9 +85,31 @@ export class Listeners {
     })
   }
 
+  /**
+   * One more connection, from within this process: no port and no TLS between the two, and otherwise like any other.
+   * @returns the client's end. It is closed already when there are as many connections as there may be.
+   * @throws Error when nothing is listened at.
+   */
+  connect(): Duplex {
+    const [server] = this.#servers
+    if (server?.listening !== true) throw new Error('this server serves nobody')
+    const [ours, theirs] = duplexPair()
+    // What a socket has and HTTP asks for: an end of both sides once all is written.
+    Object.assign(ours, { destroySoon: () => ours.end(() => ours.destroy()) })
+    this.#inner.add(ours)
+    ours.on('close', () => {
+      this.#inner.delete(ours)
+      theirs.destroy()
+    })
+    theirs.on('close', () => ours.destroy())
+    this.#connections.take(ours)
+    if (!ours.destroyed) server.emit(this.#secureServers.has(server) ? 'secureConnection' : 'connection', ours)
+    return theirs
+  }
+
   /** Stops accepting, closes idle connections as they come to rest, and the others after `graceMs`. */
   async close(graceMs: number): Promise<void> {
-    const closed = this.#servers.map((server) => once(server, 'close'))
+    const closed = [...this.#servers, ...this.#inner].map((open) => once(open, 'close'))
     for (const server of this.#servers) server.close()
     const look = setInterval(() => {
       for (const server of this.#servers) server.closeIdleConnections()
@@ -115,8 +140,8 @@ export class Listeners {
       connectionsCheckingInterval: limits.slowLookMs,
     }
     const server = isSecure ? this.#secureServer(options) : createServer(options, this.#listener)
-    server.on('connection', (socket) => {
-      if (!isSecondReading(socket)) this.#connections.take(socket)
+    server.on('connection', (socket: Socket) => {
+      if (!isSecondReading(socket) && !this.#inner.has(socket)) this.#connections.take(socket)
     })
     logFailures(server, this.#log)
     attendUnreadable(server)

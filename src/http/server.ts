@@ -5,6 +5,7 @@
  * keys/, app).
  */
 import { createServer } from 'node:http'
+import type { Duplex } from 'node:stream'
 import type { FastifyInstance } from 'fastify'
 import { type Metrics, RequestMeter } from '../metrics.ts'
 import { buildApp } from './app.ts'
@@ -113,6 +114,11 @@ export class HttpServer {
   /** Where this server listens for clients, with true ports, in the order in which it was told to. */
   addresses(): readonly URL[] {
     return this.#listeners.addresses()
+  }
+
+  /** One more connection for clients, from within this process. @returns the client's end. @throws Error when nobody is served. */
+  connect(): Duplex {
+    return this.#listeners.connect()
   }
 
   /**

@@ -1,4 +1,5 @@
 /** An embedded member serves like any other, lives as its options say, and leaves nothing behind. */
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { existsSync } from 'node:fs'
 import { createServer } from 'node:net'
 import pino from 'pino'
@@ -33,6 +34,49 @@ describe('one server', () => {
     await client().set('/greeting', 'hello')
     const answer = (await (await fetch(`${url}/v2/keys/greeting`)).json()) as { node: { value: string } }
     expect(answer.node.value).toBe('hello')
+  })
+
+  test('is asked by its own clients without TCP, and without knowing its certificate', async () => {
+    const started = await server({ autoTls: true })
+    expect(started.url).toMatch(/^https:/)
+    let dialled = 0
+    const count = (): void => void (dialled += 1)
+    subscribe('net.client.socket', count)
+    onTestFinished(() => void unsubscribe('net.client.socket', count))
+    const client = started.client()
+    const { index } = await client.set('/greeting', 'hello')
+    const large = 'x'.repeat(700_000)
+    const seen = await Promise.all([
+      ...Array.from({ length: 100 }, (_, at) => client.set(`/many/${at}`, large)),
+      firstOf(client.watch('/greeting', { from: index })),
+      firstOf(client.follow('/greeting')),
+    ])
+    expect(seen).toHaveLength(102)
+    expect((await client.get('/many', { recursive: true })).node.nodes).toHaveLength(100)
+    expect(dialled).toBe(0)
+    await expect(fetch(started.url)).rejects.toThrow()
+    expect(dialled).toBe(1)
+  })
+
+  test('its own clients count as connections, and hear that there are too many', async () => {
+    const started = await server({ maxConnections: 1 })
+    const [one, other] = [started.client(), started.client()]
+    await one.set('/a', '1')
+    await expect(other.get('/a')).rejects.toMatchObject({ retriable: true })
+    await one.close()
+    await eventually('room for another', async () => {
+      return (await other.get('/a').catch(() => undefined))?.value === '1'
+    })
+  })
+
+  test('stops while its own clients wait, and says so to them', async () => {
+    const started = await server()
+    const client = started.client()
+    const waiting = firstOf(client.watch('/never'))
+    await client.set('/a', '1')
+    await started.stop()
+    expect(await waiting).toBeUndefined()
+    await expect(client.get('/a')).rejects.toMatchObject({ code: 'MUSTER_CLIENT_CLOSED' })
   })
 
   test('shows its true client URL among the members, which is where clients look for others', async () => {
@@ -166,6 +210,12 @@ test('20 started and stopped in one process leave no handle, no folder, no liste
   await eventually('no handle more than before', () => sameHandles(before))
   expect(SIGNALS.map((signal) => process.listenerCount(signal))).toEqual(handlers)
 })
+
+/** The first element of a loop that may have none. */
+async function firstOf<T>(loop: AsyncIterable<T>): Promise<T | undefined> {
+  for await (const element of loop) return element
+  return undefined
+}
 
 /** The kinds that a server opens; others come and go with the test runner. */
 function sameHandles(before: Readonly<Record<string, number>>): boolean {
