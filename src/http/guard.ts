@@ -136,7 +136,7 @@ export class Guard {
 }
 
 /** Administration to somebody who may not. */
-export function sendNoAuth(response: ServerResponse, cors: HeaderPairs): void {
+function sendNoAuth(response: ServerResponse, cors: HeaderPairs): void {
   sendMessage(response, 401, cors, [], 'Insufficient credentials')
 }
 
