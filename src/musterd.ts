@@ -134,12 +134,7 @@ async function startOn(
   }
   const transport = new PeerTransport({
     ...peerOptions,
-    snapshotSource: {
-      open: async (offer) => {
-        const { meta, chunks } = await driver.openSnapshot()
-        return { offer: { ...offer, snapshot: meta }, chunks }
-      },
-    },
+    snapshotSource: { open: (offer) => driver.openSnapshot(offer) },
     removed: (by) => leaving.turnedAway(by),
   })
   const replica = new Replica({

@@ -102,8 +102,8 @@ export interface OutgoingSnapshot {
 
 /** Where a snapshot comes from; filled from `store/snapshot.ts`. */
 export interface SnapshotSource {
-  /** Opens a view that stands still while it is sent. Rejects when none can be opened. */
-  open(offer: InstallSnapshot): Promise<OutgoingSnapshot>
+  /** Opens a view that stands still while it is sent. Undefined: the offer's term is over. Rejects when none can be opened. */
+  open(offer: InstallSnapshot): Promise<OutgoingSnapshot | undefined>
 }
 
 /** Where a snapshot goes; filled from `store/snapshot.ts` and the replica. */

@@ -42,7 +42,10 @@ async function run(
     sending.abort(new PeerError('MUSTER_PEER_SILENT', `the snapshot did not move for ${snapshotIdleMs} ms`))
   }, snapshotIdleMs)
   try {
-    const { offer, chunks } = await opened(options.snapshotSource.open(message), signal)
+    const outgoing = await opened(options.snapshotSource.open(message), signal)
+    if (outgoing === undefined)
+      throw new PeerError('MUSTER_PEER_CLOSED', 'the term in which the snapshot was offered is over')
+    const { offer, chunks } = outgoing
     const rest = chunks[Symbol.asyncIterator]()
     try {
       // Asked for before connecting: a generator that never ran would not let go of its view when returned from.
@@ -57,13 +60,17 @@ async function run(
 }
 
 /** Waits for the view; one that comes too late is let go of. */
-async function opened(opening: Promise<OutgoingSnapshot>, signal: AbortSignal): Promise<OutgoingSnapshot> {
+async function opened(
+  opening: Promise<OutgoingSnapshot | undefined>,
+  signal: AbortSignal,
+): Promise<OutgoingSnapshot | undefined> {
   try {
     return await unlessAborted(opening, signal)
   } catch (error) {
     opening.then(
-      async ({ chunks }) => {
-        const rest = chunks[Symbol.asyncIterator]()
+      async (outgoing) => {
+        if (outgoing === undefined) return
+        const rest = outgoing.chunks[Symbol.asyncIterator]()
         await rest.next()
         letGo(rest)
       },

@@ -97,10 +97,13 @@ export class Driver {
     await this.#turnEnd
   }
 
-  /** Opens what this member can send as a snapshot: at least as new as everything applied when it was called. */
-  async openSnapshot(): Promise<OutgoingSnapshot> {
+  /**
+   * Opens what this member can send as a snapshot: at least as new as everything applied when it was called. Undefined: the term of
+   * the offer is over.
+   */
+  async openSnapshot(offer: InstallSnapshot): Promise<OutgoingSnapshot | undefined> {
     await this.#flushed()
-    return openOutgoing(this.#options.disk)
+    return openOutgoing(this.#options.disk, offer)
   }
 
   /**

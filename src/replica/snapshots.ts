@@ -6,7 +6,6 @@
  * switch itself (replica.ts, in one turn's batch).
  */
 import type { InstallSnapshot } from '../raft/message.ts'
-import type { SnapshotMeta } from '../raft/types.ts'
 import type { Disk, DiskView } from '../store/disk.ts'
 import type { StoreOptions } from '../store/options.ts'
 import { generationRanges, keyAfter } from '../store/rows.ts'
@@ -14,22 +13,32 @@ import { openSnapshot, stageSnapshot } from '../store/snapshot.ts'
 import { MEMBERSHIP_KEY, readMembershipRow } from './raft-rows.ts'
 import type { Replica } from './replica.ts'
 
-/** A snapshot of this member as it can be sent: what it stands for, and the bytes. */
+/** A snapshot of this member as it can be sent: the message that names what it shows, and the bytes. */
 export interface OutgoingSnapshot {
-  readonly meta: SnapshotMeta
+  readonly offer: InstallSnapshot
   /** To be read once. Ends the view that it reads from. */
   readonly chunks: AsyncIterable<Buffer>
 }
 
-/** Opens what the disk holds: as new as the last flush (`Replica.requestFlush`). */
-export async function openOutgoing(disk: Disk): Promise<OutgoingSnapshot> {
+/**
+ * Opens what the disk holds: as new as the last flush (`Replica.requestFlush`).
+ *
+ * @param offer What the core asked for, some time ago.
+ * @returns undefined when a later term has reached the disk since: no leader of the offer's term may speak of it, and whoever leads
+ * now makes an offer of its own.
+ */
+export async function openOutgoing(disk: Disk, offer: InstallSnapshot): Promise<OutgoingSnapshot | undefined> {
   const view = disk.view()
   try {
     const membership = readMembershipRow(await readOne(view, MEMBERSHIP_KEY))
     const snapshot = await openSnapshot(view)
     const { appliedIndex, appliedTerm, stampMs } = snapshot.marks
+    if (appliedTerm > offer.term) {
+      await view.close()
+      return undefined
+    }
     const meta = { index: appliedIndex, term: appliedTerm, stampMs, membership }
-    return { meta, chunks: closing(snapshot.chunks(), view) }
+    return { offer: { ...offer, snapshot: meta }, chunks: closing(snapshot.chunks(), view) }
   } catch (error) {
     await view.close()
     throw error

@@ -112,7 +112,12 @@ describe('a snapshot', () => {
     const chunks = Array.from({ length: 50 }, (_, i) => Buffer.alloc(1 + i * 977, i))
     const newer = installSnapshot('a', 'b', 43)
     const inner = chunkSource(chunks)
-    const source: SnapshotSource = { open: async (offer) => ({ ...(await inner.open(offer)), offer: newer }) }
+    const source: SnapshotSource = {
+      open: async (offer) => {
+        const outgoing = await inner.open(offer)
+        return outgoing === undefined ? undefined : { ...outgoing, offer: newer }
+      },
+    }
     const { sink, staged } = collectingSink()
     const { a, b } = await pair({ source }, { sink })
     a.transport.sendSnapshot(b.id, MESSAGE)
@@ -122,6 +127,14 @@ describe('a snapshot', () => {
     expect(staged[0]?.message).toEqual(newer)
     expect(staged[0]?.bytes.equals(Buffer.concat(chunks))).toBe(true)
     expect(b.received).toEqual([])
+  })
+
+  test('of a term that is over is not sent, and the core hears that it failed', async () => {
+    const { sink, staged } = collectingSink()
+    const { a, b } = await pair({ source: { open: async () => undefined } }, { sink })
+    a.transport.sendSnapshot(b.id, MESSAGE)
+    expect(await told(a)).toBe(false)
+    expect(staged).toEqual([])
   })
 
   test('may be empty', async () => {

@@ -1,6 +1,9 @@
 /** The loop around a replica, on a disk that can break. */
 import { afterEach, describe, expect, test } from 'vitest'
+import type { InstallSnapshot } from '../../src/raft/message.ts'
 import { Driver, readRaftState } from '../../src/replica/driver.ts'
+import type { Replica } from '../../src/replica/replica.ts'
+import type { OutgoingSnapshot } from '../../src/replica/snapshots.ts'
 import type { WriteAnswer } from '../../src/replica/waiters.ts'
 import { restoreStore } from '../../src/store/restore.ts'
 import { FakeDisk } from '../support/fake-disk.ts'
@@ -123,11 +126,10 @@ describe('the driver', () => {
   test('a snapshot to send holds all that was applied when it was asked for', async () => {
     const { driver, replica, write } = await start()
     await write('/a')
-    const { meta, chunks } = await driver.openSnapshot()
-    expect(meta).toMatchObject({
-      index: replica.store.appliedIndex,
-      term: replica.term,
-      membership: { voters: [replica.id] },
+    const { offer, chunks } = await opened(driver, replica)
+    expect(offer).toMatchObject({
+      ...{ kind: 'installSnapshot', from: replica.id, term: replica.term },
+      snapshot: { index: replica.store.appliedIndex, term: replica.term, membership: { voters: [replica.id] } },
     })
     let bytes = 0
     for await (const chunk of chunks) bytes += chunk.length
@@ -137,13 +139,30 @@ describe('the driver', () => {
   test('of a snapshot that the core does not take, nothing is left', async () => {
     const { driver, disk, replica, write } = await start()
     await write('/a')
-    const { meta, chunks } = await driver.openSnapshot()
+    const { offer, chunks } = await opened(driver, replica)
     const size = disk.size
-    const message = { kind: 'installSnapshot', from: replica.id, to: replica.id, term: 1, snapshot: meta } as const
-    expect(await driver.stage(message, chunks)).toBe(false)
+    expect(await driver.stage(offer, chunks)).toBe(false)
     expect(disk.size).toBe(size)
   })
+
+  test('nobody speaks of what was applied in a later term than that of the offer', async () => {
+    const { driver, replica, write } = await start()
+    await write('/a')
+    expect(await driver.openSnapshot({ ...offerOf(replica), term: replica.term - 1 })).toBeUndefined()
+  })
 })
+
+/** What a core asks to be sent, before it is known what the disk will show. */
+function offerOf({ id, term, members: { membership } }: Replica): InstallSnapshot {
+  const snapshot = { index: 1, term: 1, stampMs: 0, membership }
+  return { kind: 'installSnapshot', from: id, to: id, term, snapshot }
+}
+
+async function opened(driver: Driver, replica: Replica): Promise<OutgoingSnapshot> {
+  const outgoing = await driver.openSnapshot(offerOf(replica))
+  if (outgoing === undefined) throw new Error('the term of the offer is not over')
+  return outgoing
+}
 
 test('a fresh disk has no raft state', async () => {
   expect(await readRaftState(new FakeDisk())).toBeUndefined()

@@ -118,8 +118,9 @@ export class SnapshotCarrier {
         }),
       )
     })
-    const outgoing = await openOutgoing(from.port)
-    const message: InstallSnapshot = { ...offer, snapshot: outgoing.meta }
+    const outgoing = await openOutgoing(from.port, offer)
+    if (outgoing === undefined) throw new Broken('the term of the offer is over')
+    const { offer: message } = outgoing
     await this.#pass(transfer)
     const { replica } = to
     if (replica === undefined) throw new Broken('the receiver is gone')
