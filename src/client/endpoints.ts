@@ -17,6 +17,8 @@ interface Endpoint {
   readonly url: string
   /** Failures since it last answered. */
   failures: number
+  /** It knew of no leader when it was last asked. */
+  isLeaderless: boolean
   /** Until then it is tried last. Milliseconds of `performance.now()`. */
   awayUntilMs: number
 }
@@ -105,6 +107,17 @@ export class Endpoints {
     if (endpoint === this.#current) this.#current = this.#find(this.pick([url])) ?? endpoint
   }
 
+  /** That one was asked whether it knows of a leader. */
+  ledOrNot(url: string, isLed: boolean): void {
+    const endpoint = this.#find(url)
+    if (endpoint !== undefined) endpoint.isLeaderless = !isLed
+  }
+
+  /** Whether what that one says may be old: it knew of no leader when it was last asked. */
+  isLeaderless(url: string): boolean {
+    return this.#find(url)?.isLeaderless === true
+  }
+
   /**
    * Takes the URLs that the cluster tells of instead of those it told of before. Those that were given stay; what has another
    * scheme than all of them, or is no URL, is left out: credentials do not go from https to http because a member says so.
@@ -134,7 +147,7 @@ export class Endpoints {
 }
 
 function fresh(url: string): Endpoint {
-  return { url, failures: 0, awayUntilMs: 0 }
+  return { url, failures: 0, isLeaderless: false, awayUntilMs: 0 }
 }
 
 function shuffled(texts: readonly string[]): readonly string[] {

@@ -14,6 +14,7 @@ export type ClientErrorCode =
   | 'MUSTER_CLIENT_BAD_VALUE'
   | 'MUSTER_CLIENT_BUSY'
   | 'MUSTER_CLIENT_CLOSED'
+  | 'MUSTER_CLIENT_NO_LEADER'
 
 /** What an error says about the request. */
 export interface Fate {

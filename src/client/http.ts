@@ -10,6 +10,7 @@
 import { Endpoints } from './endpoints.ts'
 import { ApiError, ClientError } from './errors.ts'
 import { asClientError, closedError, errorOf } from './failures.ts'
+import { LeaderLook } from './leader-look.ts'
 import { type ClientOptions, checkMs, type Settings, settingsOf } from './options.ts'
 import { delayAfter, pause } from './pause.ts'
 import { type OpenAnswer, readAll, Wire } from './wire.ts'
@@ -60,6 +61,8 @@ export interface Answer {
 export class Http {
   readonly endpoints: Endpoints
   readonly settings: Settings
+  /** Where polls wait. */
+  readonly leaderLook: LeaderLook
   readonly #wire: Wire
   readonly #over = new AbortController()
   #requests = 0
@@ -69,6 +72,7 @@ export class Http {
   constructor(options: ClientOptions) {
     this.endpoints = new Endpoints(options.endpoints, options.order ?? 'random')
     this.settings = settingsOf(options)
+    this.leaderLook = new LeaderLook(this, this.settings.leaderLookMs)
     this.#wire = new Wire(this.settings)
   }
 
@@ -145,6 +149,15 @@ export class Http {
     return () => {
       this.#polls -= 1
     }
+  }
+
+  /** See `LookingHttp`. Servers before 2.0 do not say. */
+  async hasLeader(endpoint: string): Promise<boolean> {
+    const { status } = await this.ask({
+      ...{ method: 'GET', target: '/v2/members/leader', endpoint },
+      ...{ anyStatus: true, attemptsMax: 1, signal: this.over },
+    })
+    return status !== 503
   }
 
   /** That server failed: another is asked from now on, if there is one. */

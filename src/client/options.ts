@@ -9,6 +9,7 @@ import type { Duplex } from 'node:stream'
 export const CONNECT_MS_MAX = 3_000
 /** Longer than a member lets any request wait (7 s by default). Milliseconds. */
 const TIMEOUT_MS_DEFAULT = 10_000
+const LEADER_LOOK_MS_DEFAULT = 5_000
 const CONNECTIONS_DEFAULT = 64
 const REQUESTS_MAX_DEFAULT = 10_000
 const WATCHES_MAX_DEFAULT = 1_000
@@ -115,6 +116,11 @@ export interface ClientOptions {
   readonly retry?: Partial<Retry>
   /** Ask the cluster for its members so often, and use their URLs too. Milliseconds; 0, the default: only by `sync()`. */
   readonly syncMs?: number
+  /**
+   * Ask the server at which watches wait so often whether it knows of a leader, and wait at another if it does not: one that is cut off
+   * from the others hears of no change. Milliseconds; 5 s by default; 0: never.
+   */
+  readonly leaderLookMs?: number
   /** Connections to each server for everything but watches; further requests wait for one. 64 by default. */
   readonly connectionsMax?: number
   /** Calls under way; one more is refused with `MUSTER_CLIENT_BUSY`. 10,000 by default. */
@@ -133,6 +139,7 @@ export interface Settings {
   readonly timeoutMs: number
   readonly retry: Retry
   readonly syncMs: number
+  readonly leaderLookMs: number
   readonly connectionsMax: number
   readonly requestsMax: number
   readonly watchesMax: number
@@ -157,6 +164,7 @@ export function settingsOf(options: ClientOptions): Settings {
       delayMsMax: whole('retry.delayMsMax', retry?.delayMsMax, RETRY_DEFAULT.delayMsMax, 1, TIMER_MS_MAX),
     },
     syncMs: whole('syncMs', options.syncMs, 0, 0, TIMER_MS_MAX),
+    leaderLookMs: whole('leaderLookMs', options.leaderLookMs, LEADER_LOOK_MS_DEFAULT, 0, TIMER_MS_MAX),
     connectionsMax: whole('connectionsMax', options.connectionsMax, CONNECTIONS_DEFAULT, 1),
     requestsMax: whole('requestsMax', options.requestsMax, REQUESTS_MAX_DEFAULT, 1),
     watchesMax: whole('watchesMax', options.watchesMax, WATCHES_MAX_DEFAULT, 1),

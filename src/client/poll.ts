@@ -6,6 +6,7 @@
  * Long polls, not streams: etcd's streams end without a word when they fall behind, and one from the past delivers a single
  * event.
  */
+import type { ClientError } from './errors.ts'
 import { asClientError } from './failures.ts'
 import type { Http } from './http.ts'
 import { badAnswer, type EventJson, parseEvent } from './node.ts'
@@ -23,7 +24,7 @@ export interface PollOptions {
   /** How long to wait. Milliseconds; 30 s by default. */
   readonly pollMs?: number | undefined
   readonly signal?: AbortSignal | undefined
-  /** Called when a server has begun to wait. */
+  /** Called when a server has begun to wait that hears of changes, as far as is known. */
   readonly onWaiting?: (() => void) | undefined
 }
 
@@ -53,11 +54,17 @@ export async function pollOnce(http: Http, path: string, options: PollOptions): 
   const end = (): void => over.abort()
   signal?.addEventListener('abort', end, { once: true })
   let timer: NodeJS.Timeout | undefined
+  let endLook = (): void => {}
+  let left: ClientError | undefined
   try {
     const target = keyTarget(path, { wait: true, recursive, waitIndex: waitIndex === 0 ? undefined : waitIndex })
     const ask = { method: 'GET', target, signal: over.signal, bodyTimeoutMs: 0, waits: true } as const
     const { index, clusterId, body, endpoint } = await http.open(ask)
-    onWaiting?.()
+    endLook = http.leaderLook.begin(endpoint, (error) => {
+      left = error
+      end()
+    })
+    if (!http.endpoints.isLeaderless(endpoint)) onWaiting?.()
     let text = ''
     try {
       timer = setTimeout(end, pollMs)
@@ -68,6 +75,7 @@ export async function pollOnce(http: Http, path: string, options: PollOptions): 
       }
     } catch (error) {
       signal?.throwIfAborted()
+      if (left !== undefined) throw left
       if (over.signal.aborted) return { index, event: undefined, closed: false, clusterId }
       const cut = asClientError(error, endpoint, true)
       http.leave(endpoint, cut)
@@ -80,6 +88,7 @@ export async function pollOnce(http: Http, path: string, options: PollOptions): 
     throw error
   } finally {
     endPoll()
+    endLook()
     clearTimeout(timer)
     signal?.removeEventListener('abort', end)
   }

@@ -1,6 +1,7 @@
 /** Watches: no event is passed over in silence, whatever happens to servers, connections and histories. */
 import type { ServerResponse } from 'node:http'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import type { ClientError } from '../../src/client/errors.ts'
 import type { WatchLagSeen } from '../../src/client/options.ts'
 import type { Watched, WatchOptions } from '../../src/client/watch.ts'
 import { clientOf, errorOf, errorText, eventText, startOdd, startRig } from '../support/odd-server.ts'
@@ -247,3 +248,62 @@ describe('events that are not its own', () => {
 function waitOnly(line: string): string | undefined {
   return waitIndexOf(line.slice(line.indexOf(' ') + 1))
 }
+
+describe('a server without a leader', () => {
+  /** Hears of nothing, and knows it when asked. */
+  async function startSevered(isLed: () => boolean) {
+    return await startOdd((request, response) => {
+      if (request.url === '/v2/members/leader') response.writeHead(isLed() ? 200 : 503).end('{}')
+      else response.writeHead(200, { 'x-etcd-index': '7' }).flushHeaders()
+    })
+  }
+
+  test('is left by those who wait there, as soon as it has said so twice', async () => {
+    const { client: writer, url } = await startRig()
+    const { index } = await writer.set('/a', 'missed there')
+    const severed = await startSevered(() => false)
+    const failovers: unknown[] = []
+    const client = clientOf([severed.url, url], {
+      leaderLookMs: 20,
+      hooks: { failover: ({ error }) => void failovers.push((error as ClientError).code) },
+    })
+    const contacts: (ClientError | undefined)[] = []
+    const watches = [0, 1].map((at) =>
+      take(client.watch('/a', { from: index, ...(at === 0 ? { onContact: (seen) => contacts.push(seen) } : {}) }), 1),
+    )
+    expect(await Promise.all(watches)).toEqual([[`set /a ${index}`], [`set /a ${index}`]])
+    expect(failovers).toEqual(['MUSTER_CLIENT_NO_LEADER'])
+    expect(contacts.map((seen) => seen?.code)).toEqual([undefined, 'MUSTER_CLIENT_NO_LEADER', undefined])
+    expect(severed.asked.filter((line) => line.endsWith('/leader'))).toHaveLength(2)
+  })
+
+  test('that is the only one is waited at, and said to be behind until it has one again', async () => {
+    let isLed = false
+    const severed = await startSevered(() => isLed)
+    const client = clientOf([severed.url], { leaderLookMs: 10 })
+    const contacts: (ClientError | undefined)[] = []
+    const over = new AbortController()
+    const onContact = (seen: ClientError | undefined): void => void contacts.push(seen)
+    const watch = client.watch('/a', { from: 8, pollMs: 300, signal: over.signal, onContact }).next()
+    const polls = (): number => severed.asked.filter((line) => line.includes('wait=true')).length
+    await expect.poll(polls).toBeGreaterThan(3)
+    expect(contacts[0]).toBeUndefined()
+    expect(new Set(contacts.slice(1).map((seen) => seen?.code))).toEqual(new Set(['MUSTER_CLIENT_NO_LEADER']))
+    isLed = true
+    await expect.poll(() => contacts.at(-1)).toBeUndefined()
+    over.abort()
+    await watch
+  })
+
+  test('is not asked where nobody wants to know, nor when nobody waits', async () => {
+    const severed = await startSevered(() => false)
+    const [never, often] = [clientOf([severed.url], { leaderLookMs: 0 }), clientOf([severed.url], { leaderLookMs: 10 })]
+    const over = new AbortController()
+    const watch = never.watch('/a', { from: 8, pollMs: 20, signal: over.signal }).next()
+    await expect.poll(() => severed.asked.length).toBeGreaterThan(5)
+    over.abort()
+    await watch
+    await often.get('/a').catch(() => {})
+    expect(severed.asked.filter((line) => line.endsWith('/leader'))).toEqual([])
+  })
+})

@@ -7,6 +7,7 @@ import type { ClientOptions } from '../../src/client/options.ts'
 import { startCluster } from '../support/cluster.ts'
 import { isEtcdInstalled, startEtcd } from '../support/etcd.ts'
 import { eventually } from '../support/eventually.ts'
+import { startSeveredCluster } from '../support/severed-cluster.ts'
 import { TcpProxy } from '../support/tcp-proxy.ts'
 
 const BEHIND_MAX = 400
@@ -184,4 +185,33 @@ test.skipIf(!isEtcdInstalled())('etcd, whose connections break time and again: n
     proxy.cut()
   }
   await compare(writer, watcher, direct, '/load')
+})
+
+test('a view that waits at a member which is cut off from the others goes on elsewhere', async () => {
+  const { cluster, wire } = await startSeveredCluster()
+  const [m1 = '', m2 = '', m3 = ''] = cluster.urls
+  const failovers: string[] = []
+  const client = clientOf([m3, m1, m2], {
+    order: 'given',
+    leaderLookMs: 200,
+    hooks: { failover: ({ from }) => void failovers.push(from) },
+  })
+  const writer = clientOf([m1, m2])
+  // Through the third, which has applied it by then.
+  await client.set('/a', 'before')
+  const seen: (string | undefined)[] = []
+  for await (const view of client.follow('/a')) {
+    seen.push(view.nodes.get('/a')?.value)
+    if (seen.length > 1) break
+    wire.stall()
+    await eventually('the third to know of no leader', async () => {
+      return (await fetch(`${m3}/v2/members/leader`)).status === 503
+    })
+    await eventually(
+      'a write beside it',
+      async () => (await writer.set('/a', 'after').catch(() => undefined)) !== undefined,
+    )
+  }
+  expect(seen).toEqual(['before', 'after'])
+  expect(failovers).toEqual([m3])
 })

@@ -9,11 +9,9 @@ import { onTestFailed, onTestFinished } from 'vitest'
 import { MusterClient } from '../../src/client/client.ts'
 import { startMuster } from './agent-process.ts'
 import type { Child } from './child.ts'
-import { Cluster } from './cluster.ts'
+import type { Cluster } from './cluster.ts'
 import { eventually } from './eventually.ts'
-import { MemberProcess, planMembers } from './member-process.ts'
-import { scratchDir } from './scratch.ts'
-import { TcpProxy } from './tcp-proxy.ts'
+import { startSeveredCluster } from './severed-cluster.ts'
 
 export interface Crowd {
   readonly cluster: Cluster
@@ -32,23 +30,7 @@ export interface Crowd {
 
 /** @param count of instances. @param ttl whole seconds, with heartbeats every third of it. */
 export async function startCrowd(count: number, ttl: number): Promise<Crowd> {
-  const folder = await scratchDir()
-  const planned = await planMembers(['m1', 'm2', 'm3'], folder)
-  const wire = await new TcpProxy(() => planned[2]?.peerPort ?? 0).listen()
-  onTestFinished(() => wire.close())
-  const initialCluster = planned
-    .map(({ name, peerPort }) => `${name}=${name === 'm3' ? wire.url : `http://127.0.0.1:${peerPort}`}`)
-    .join(',')
-  const members = planned.map((spec) => {
-    const args = spec.name === 'm3' ? ['--initial-advertise-peer-urls', wire.url] : []
-    return new MemberProcess({ ...spec, initialCluster, args })
-  })
-  const cluster = new Cluster(members, folder)
-  onTestFinished(() => cluster.end())
-  onTestFailed(() => cluster.report())
-  await cluster.start()
-  await cluster.leader()
-
+  const { cluster, wire, folder } = await startSeveredCluster()
   const services = Array.from({ length: count }, (_, at) => ({
     ...{ name: `svc${at % 30}`, port: 10_000 + at, id: `i${at}`, host: '10.0.0.5' },
   }))
