@@ -205,26 +205,54 @@ describe('patterns of keys', () => {
     expect(globTest(`/${'*a'.repeat(20)}*b`)(`/${'a'.repeat(5_000)}b`)).toBe(true)
   })
 
-  test('mean what a search of all ways to share the text among the stars says', () => {
-    const char = fc.constantFrom('a', 'b', '/', '*', '*', '?')
-    const slow = (pattern: string, text: string): boolean => {
-      if (pattern === '') return text === ''
-      const rest = pattern.slice(1)
-      if (pattern[0] === '*')
-        return slow(rest, text) || (text !== '' && text[0] !== '/' && slow(pattern, text.slice(1)))
-      if (text === '' || (pattern[0] === '?' ? text[0] === '/' : pattern[0] !== text[0])) return false
-      return slow(rest, text.slice(1))
+  test('mean what a search of all ways to share the text among the stars says, with any character of ASCII', () => {
+    type Unit = '*' | { readonly glob: string; readonly fits: (char: string) => boolean }
+    const any: Unit = { glob: '?', fits: () => true }
+    const literal = (char: string): Unit => ({
+      glob: /[*?[\\]/.test(char) ? `\\${char}` : char,
+      fits: (c) => c === char,
+    })
+    const escaped = (char: string): Unit => ({ glob: `\\${char}`, fits: (c) => c === char })
+    const among = (char: string): Unit => ({ glob: `[a\\${char}]`, fits: (c) => 'a'.includes(c) || c === char })
+    const beside = (char: string): Unit => ({ glob: `[^\\${char}]`, fits: (c) => c !== char })
+    const from = (char: string): Unit => ({ glob: `[\\${char}-z]`, fits: (c) => char <= c && c <= 'z' })
+    const slow = (units: readonly Unit[], text: string): boolean => {
+      const [unit, ...rest] = units
+      if (unit === undefined) return text === ''
+      const [char, ...others] = text
+      if (unit === '*') return slow(rest, text) || (char !== undefined && char !== '/' && slow(units, others.join('')))
+      if (char === undefined) return false
+      const isSlash = char === '/' && unit.glob !== '/' && unit.glob !== '\\/'
+      return !isSlash && unit.fits(char) && slow(rest, others.join(''))
     }
+    const anyChar = fc.integer({ min: 0x20, max: 0x7e }).map((code) => String.fromCharCode(code))
+    const world = anyChar.chain((odd) => {
+      const char = fc.constantFrom('a', 'b', '/', odd)
+      const unit = fc.oneof(
+        { weight: 4, arbitrary: fc.constantFrom<Unit>('*', any) },
+        { weight: 6, arbitrary: char.map(literal) },
+        ...[escaped, among, beside, from].map((make) => ({ weight: 1, arbitrary: char.map(make) })),
+      )
+      return fc.record({ units: fc.array(unit, { maxLength: 8 }), chars: fc.array(char, { maxLength: 8 }) })
+    })
     fc.assert(
-      fc.property(
-        fc.array(char, { maxLength: 8 }),
-        fc.array(fc.constantFrom('a', 'b', '/'), { maxLength: 8 }),
-        (p, t) => {
-          expect(globTest(p.join(''))(t.join(''))).toBe(slow(p.join(''), t.join('')))
-        },
-      ),
-      { numRuns: 3_000 },
+      fc.property(world, ({ units, chars }) => {
+        const pattern = units.map((unit) => (unit === '*' ? unit : unit.glob)).join('')
+        expect(globTest(pattern)(chars.join(''))).toBe(slow(units, chars.join('')))
+      }),
+      { numRuns: 5_000 },
     )
+  })
+
+  test('with any single character of ASCII match the key that has it, and ranges count characters', () => {
+    for (let code = 0x21; code <= 0x7e; code += 1) {
+      const char = String.fromCharCode(code)
+      const pattern = /[*?[\\]/.test(char) ? `\\${char}` : char
+      expect(globTest(`/services/my${pattern}app/*`)(`/services/my${char}app/x`), char).toBe(true)
+      expect(globTest(`/my${pattern}app`)('/my0app'), char).toBe(char === '0')
+    }
+    expect(globTest('[\u{ff00}-\u{1f600}]')('\u{1f5ff}')).toBe(true)
+    expect(globTest('[\u{1f600}-\u{ff00}]')('\u{1f5ff}')).toBe(false)
   })
 
   test('paths are cleaned as Go cleans them', () => {

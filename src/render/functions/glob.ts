@@ -86,13 +86,15 @@ function classOf(chars: readonly string[]): string {
     at += 1
     const high = one()
     // A range that runs backwards matches nothing, in Go.
-    if (low <= high) ranges += `${escapeChar(low)}-${escapeChar(high)}`
+    if ((low.codePointAt(0) as number) <= (high.codePointAt(0) as number))
+      ranges += `${escapeChar(low)}-${escapeChar(high)}`
   }
   return `[${negated ? '^' : ''}${ranges}]`
 }
 
+/** By number: a backslash before a character that has no meaning where it stands is an error. */
 function escapeChar(char: string): string {
-  return /[\^$\\.*+?()[\]{}|/-]/.test(char) ? `\\${char}` : char
+  return /\w/.test(char) ? char : `\\u{${(char.codePointAt(0) as number).toString(16)}}`
 }
 
 function malformed(): FunctionError {
