@@ -4,8 +4,8 @@
  * Owns: the file beside the file, mode and owner, comparing, replacing, the backup. Leaves to others: the text, who is told.
  */
 import { randomBytes } from 'node:crypto'
-import { copyFile, type FileHandle, open, readFile, realpath, rename, rm, stat, writeFile } from 'node:fs/promises'
-import { basename, dirname, join } from 'node:path'
+import { copyFile, type FileHandle, open, readFile, readlink, realpath, rename, rm, stat } from 'node:fs/promises'
+import { basename, dirname, join, resolve } from 'node:path'
 import process from 'node:process'
 import { RenderError, reasonOf } from './errors.ts'
 
@@ -25,8 +25,11 @@ export interface StagedFile {
   readonly path: string
   /** The file in place has the same bytes, mode and owner. */
   readonly same: boolean
-  /** Puts it in place. @throws RenderError */
-  replace(): Promise<void>
+  /**
+   * Puts it in place. @returns why it may not outlast a loss of power, though it is in place; undefined: it will.
+   * @throws RenderError: the file before is still there.
+   */
+  replace(): Promise<string | undefined>
   /** Removes it. */
   discard(): Promise<void>
 }
@@ -36,6 +39,13 @@ interface Present {
   readonly mode: number
   readonly uid: number
   readonly gid: number
+}
+
+interface Owner {
+  readonly uid: number
+  readonly gid: number
+  /** It stands in the resource: then it has to be had. */
+  readonly asked: boolean
 }
 
 /** Writes the text beside its place and to the disk. @throws RenderError */
@@ -57,6 +67,7 @@ async function stage(rule: FileRule, text: string, suffix: string): Promise<Stag
   const mode = rule.mode ?? present?.mode ?? MODE_DEFAULT
   const uid = rule.uid ?? present?.uid ?? process.geteuid?.() ?? 0
   const gid = rule.gid ?? present?.gid ?? process.getegid?.() ?? 0
+  const owner: Owner = { uid, gid, asked: rule.uid !== undefined || rule.gid !== undefined }
   const path = join(dirname(dest), `.${basename(dest)}.${suffix}`)
   const same =
     present?.bytes?.equals(bytes) === true && present.mode === mode && present.uid === uid && present.gid === gid
@@ -64,7 +75,7 @@ async function stage(rule: FileRule, text: string, suffix: string): Promise<Stag
   const file = await open(path, 'wx', 0o600)
   try {
     await file.writeFile(bytes)
-    await own(file, uid, gid, rule.uid !== undefined || rule.gid !== undefined)
+    await own(file, owner)
     await file.chmod(mode)
     await file.sync()
   } catch (error) {
@@ -73,10 +84,12 @@ async function stage(rule: FileRule, text: string, suffix: string): Promise<Stag
   } finally {
     await file.close()
   }
-  const replace = async (): Promise<void> => {
+  const replace = async (): Promise<string | undefined> => {
     try {
       if (rule.backup && present !== undefined) await copyFile(dest, `${dest}.bak`)
-      await swap(path, dest, bytes)
+      if (await renamed(path, dest)) return await unsafety(dirname(dest))
+      await overwrite(dest, present?.bytes?.equals(bytes) === true ? undefined : bytes, mode, owner)
+      return undefined
     } catch (error) {
       throw new RenderError('MUSTER_RENDER_WRITE', `cannot replace ${rule.dest}: ${reasonOf(error)}`, error)
     }
@@ -84,14 +97,23 @@ async function stage(rule: FileRule, text: string, suffix: string): Promise<Stag
   return { path, same, replace, discard }
 }
 
-/** A link stays, and what it leads to is replaced. */
+/** A link stays, and what it leads to is replaced, or made when it is not there. */
 async function placeOf(dest: string): Promise<string> {
   try {
     return await realpath(dest)
   } catch (error) {
-    if (isMissing(error)) return dest
+    if (!isMissing(error)) throw error
+  }
+  let target: string
+  try {
+    target = await readlink(dest)
+  } catch (error) {
+    // Nothing is there, or no link any more.
+    if (isMissing(error) || hasCode(error, 'EINVAL')) return dest
     throw error
   }
+  // Links that lead to each other were an error above.
+  return placeOf(resolve(await realpath(dirname(dest)), target))
 }
 
 async function look(dest: string): Promise<Present | undefined> {
@@ -104,34 +126,66 @@ async function look(dest: string): Promise<Present | undefined> {
   }
 }
 
-/** @param asked The owner stands in the resource: then it has to be had. */
-async function own(file: FileHandle, uid: number, gid: number, asked: boolean): Promise<void> {
+async function own(file: FileHandle, { uid, gid, asked }: Owner): Promise<void> {
   const now = await file.stat()
   if (now.uid === uid && now.gid === gid) return
   try {
     await file.chown(uid, gid)
   } catch (error) {
-    if (asked || !(error instanceof Error && 'code' in error && error.code === 'EPERM')) throw error
+    if (asked || !hasCode(error, 'EPERM')) throw error
   }
 }
 
-async function swap(path: string, dest: string, bytes: Buffer): Promise<void> {
+/** False: the place is mounted by itself, as containers do with files, and nothing can be renamed to it. */
+async function renamed(path: string, dest: string): Promise<boolean> {
   try {
     await rename(path, dest)
+    return true
   } catch (error) {
-    // A file that is mounted by itself, as containers do, cannot be replaced, only overwritten.
-    if (!(error instanceof Error && 'code' in error && error.code === 'EBUSY')) throw error
-    await writeFile(dest, bytes, { flush: true })
-    return
+    if (hasCode(error, 'EBUSY')) return false
+    throw error
   }
-  const folder = await open(dirname(dest), 'r')
+}
+
+/**
+ * Mode and owner come first: where they cannot be had, the file stays as it is, as it does where it would be renamed.
+ *
+ * @param bytes Undefined: as they are.
+ */
+async function overwrite(dest: string, bytes: Buffer | undefined, mode: number, owner: Owner): Promise<void> {
+  const file = await open(dest, 'r+')
   try {
-    await folder.sync()
+    await own(file, owner)
+    if (((await file.stat()).mode & MODE_BITS) !== mode) await file.chmod(mode)
+    if (bytes !== undefined) {
+      await file.truncate()
+      await file.writeFile(bytes)
+    }
+    await file.sync()
   } finally {
-    await folder.close()
+    await file.close()
+  }
+}
+
+/** Writes a folder to the disk: some may not be opened for it, and some file systems refuse. */
+async function unsafety(path: string): Promise<string | undefined> {
+  try {
+    const folder = await open(path, 'r')
+    try {
+      await folder.sync()
+    } finally {
+      await folder.close()
+    }
+    return undefined
+  } catch (error) {
+    return reasonOf(error)
   }
 }
 
 function isMissing(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ENOENT'
+  return hasCode(error, 'ENOENT')
+}
+
+function hasCode(error: unknown, code: string): boolean {
+  return error instanceof Error && 'code' in error && error.code === code
 }

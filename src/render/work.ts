@@ -223,10 +223,13 @@ export class Work {
     const { resource, state } = this
     const { syncOnly, log } = this.#settings
     if (!syncOnly && resource.checkCommand !== undefined) await this.#check(staged.path, resource.checkCommand)
-    await staged.replace()
+    const unsafety = await staged.replace()
     state.replaced += 1
     state.owesReload = true
     log.info({ template: resource.name, dest: resource.dest }, 'replaced')
+    if (unsafety !== undefined) {
+      log.warn({ dest: resource.dest }, `the file is in place, but may not outlast a loss of power: ${unsafety}`)
+    }
   }
 
   async #check(path: string, command: string): Promise<void> {

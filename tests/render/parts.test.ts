@@ -1,7 +1,7 @@
 /** The parts below the agent: pauses, patterns, names of hosts, bounds, files, whom to tell. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmod, lstat, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import { join } from 'node:path'
 import fc from 'fast-check'
@@ -12,7 +12,6 @@ import { reload } from '../../src/render/reload.ts'
 import { parseConfdTemplate, type RenderSettings, renderText } from '../../src/render/render-text.ts'
 import { Settling } from '../../src/render/settling.ts'
 import { runCommand } from '../../src/render/shell.ts'
-import { stageFile } from '../../src/render/stage.ts'
 import { scratchDir } from '../support/scratch.ts'
 
 const QUIET: RenderSettings = {
@@ -258,46 +257,6 @@ describe('patterns of keys', () => {
   test('paths are cleaned as Go cleans them', () => {
     expect(['', '/', '//a/./b/../c/', '../x', '/..'].map(cleanPath)).toEqual(['.', '/', '/a/c', '../x', '/'])
     expect(['', '/', '/a/b/'].map(baseOf)).toEqual(['.', '/', 'b'])
-  })
-})
-
-describe('a staged file', () => {
-  const rule = (dest: string) => ({ dest, mode: undefined, uid: undefined, gid: undefined, backup: false })
-
-  test('replaces what a link leads to, and the link stays', async () => {
-    const folder = await scratchDir()
-    await mkdir(join(folder, 'real'))
-    await writeFile(join(folder, 'real/file'), 'before')
-    await symlink(join(folder, 'real/file'), join(folder, 'link'))
-    const staged = await stageFile(rule(join(folder, 'link')), 'after')
-    expect(staged.path).toContain('/real/.file.')
-    await staged.replace()
-    expect(await readFile(join(folder, 'real/file'), 'utf8')).toBe('after')
-    expect((await lstat(join(folder, 'link'))).isSymbolicLink()).toBe(true)
-  })
-
-  test('is the same only with the same bytes and mode', async () => {
-    const dest = join(await scratchDir(), 'file')
-    await writeFile(dest, 'x')
-    await chmod(dest, 0o600)
-    const sameAs = async (text: string, mode: number | undefined): Promise<boolean> => {
-      const staged = await stageFile({ ...rule(dest), mode }, text)
-      await staged.discard()
-      return staged.same
-    }
-    expect([await sameAs('x', undefined), await sameAs('x', 0o640), await sameAs('y', undefined)]).toEqual([
-      true,
-      false,
-      false,
-    ])
-  })
-
-  test('that cannot be written says so, and leaves nothing', async () => {
-    const folder = await scratchDir()
-    await expect(stageFile(rule(join(folder, 'none/file')), 'x')).rejects.toMatchObject({ code: 'MUSTER_RENDER_WRITE' })
-    await mkdir(join(folder, 'dir'))
-    await expect(stageFile(rule(join(folder, 'dir')), 'x')).rejects.toMatchObject({ code: 'MUSTER_RENDER_WRITE' })
-    expect(await readdir(folder)).toEqual(['dir'])
   })
 })
 
