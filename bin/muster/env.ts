@@ -9,6 +9,7 @@ import { MusterClient } from '../../src/client/client.ts'
 import { createLog } from '../../src/log.ts'
 import type { Wait } from '../../src/render/duration.ts'
 import { EnvRunner } from '../../src/render/env-runner.ts'
+import { reasonOf } from '../../src/render/errors.ts'
 import { readOnce } from '../../src/render/feed.ts'
 import { Follower } from '../../src/render/follower.ts'
 import { StoreHealth } from '../../src/render/store-health.ts'
@@ -103,14 +104,21 @@ async function run(words: EnvWords, prefix: string, argv: readonly string[], log
     log,
   })
   const over = new AbortController()
+  const pass = (signal: NodeJS.Signals): void => {
+    try {
+      command.signal(signal)
+    } catch (error) {
+      log.warn({ signal }, reasonOf(error))
+    }
+  }
   const end = (): void => {
     // Asked twice, it does not wait for the command.
-    if (over.signal.aborted) command.signal('SIGKILL')
+    if (over.signal.aborted) pass('SIGKILL')
     over.abort()
     void command.end()
   }
   process.on('SIGINT', end).on('SIGTERM', end)
-  for (const signal of FORWARDED) process.on(signal, () => command.signal(signal))
+  for (const signal of FORWARDED) process.on(signal, pass)
   const store = new StoreHealth(log)
   await using client = new MusterClient({ ...(await connectionOf(words)), hooks: store.hooks })
   if (words.onetime === true) {

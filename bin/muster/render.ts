@@ -88,8 +88,11 @@ async function run(
   const stop = (): void => {
     // Asked twice, it does not wait for anybody.
     if (over.signal.aborted) {
-      child?.signal('SIGKILL')
-      process.exit(STATUS_INTERRUPTED)
+      try {
+        child?.signal('SIGKILL')
+      } finally {
+        process.exit(STATUS_INTERRUPTED)
+      }
     }
     over.abort()
   }
@@ -149,11 +152,12 @@ function workSettings(
   child: Supervised | undefined,
   log: RenderLog,
 ): WorkSettings {
-  const tellChild = async (signal: NodeJS.Signals | undefined): Promise<void> => {
+  const tellChild = async (signal: NodeJS.Signals | undefined): Promise<boolean> => {
     // Before it is started it has nothing to be told: it will read the new file.
-    if (child === undefined || !child.running) return
-    if (words.restart === true) await child.restart(process.env)
-    else child.signal(signal ?? words.reloadSignal ?? 'SIGHUP')
+    if (child === undefined || !child.running) return false
+    if (words.restart !== true) return child.tell(signal ?? words.reloadSignal ?? 'SIGHUP')
+    await child.restart(process.env)
+    return true
   }
   return {
     noop: settings.noop,

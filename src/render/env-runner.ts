@@ -71,16 +71,15 @@ export class EnvRunner {
     const { command, log, signal } = this.#options
     const environment = this.#environment(snapshot)
     if (this.#present !== undefined && isSameEnvironment(this.#present, environment)) return
-    const first = this.#present === undefined
-    this.#present = environment
-    if (first) command.start(this.#whole(environment))
+    if (this.#present === undefined) command.start(this.#whole(environment))
     else if (signal !== undefined) {
       log.info({ index: snapshot.index, signal }, 'keys have changed: signalling the command')
-      command.signal(signal)
+      await command.tell(signal)
     } else {
       log.info({ index: snapshot.index }, 'keys have changed: restarting the command')
       await command.restart(this.#whole(environment))
     }
+    this.#present = environment
   }
 
   #environment(snapshot: Snapshot): Environment {

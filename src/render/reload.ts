@@ -13,9 +13,17 @@ const SIGNAL_DEFAULT: NodeJS.Signals = 'SIGHUP'
 
 /** What a reload may touch beside the rule. */
 export interface ReloadPorts {
-  /** Tells the child of `muster render … -- COMMAND`; undefined: there is none. */
-  readonly tellChild: ((signal: NodeJS.Signals | undefined) => Promise<void>) | undefined
+  /** Tells the child of `muster render … -- COMMAND`, false: it does not run; undefined: there is none. */
+  readonly tellChild: ((signal: NodeJS.Signals | undefined) => Promise<boolean>) | undefined
   readonly dockerHost: string | undefined
+}
+
+/** What came of it. */
+export interface Reloaded {
+  /** Somebody was told. */
+  readonly told: boolean
+  /** What the command printed. */
+  readonly output: string
 }
 
 /** Carries out a rule. @throws RenderError when one of those whom it names could not be told. */
@@ -24,8 +32,8 @@ export async function reload(
   commandMs: number,
   ports: ReloadPorts,
   signal: AbortSignal,
-): Promise<string | undefined> {
-  let output: string | undefined
+): Promise<Reloaded> {
+  let output = ''
   if (rule.command !== undefined) {
     const result = await runCommand(rule.command, commandMs, signal)
     if (!result.ok) throw failed(`reload_cmd ${result.how}${result.output === '' ? '' : `: ${result.output}`}`)
@@ -41,10 +49,15 @@ export async function reload(
     }
   }
   const names = rule.pidFile !== undefined || rule.container !== undefined
+  let told = names || rule.command !== undefined
   if (ports.tellChild !== undefined && !names && (rule.command === undefined || rule.signal !== undefined)) {
-    await ports.tellChild(rule.signal)
+    try {
+      told = (await ports.tellChild(rule.signal)) || told
+    } catch (error) {
+      throw failed(`cannot tell the command: ${reasonOf(error)}`, error)
+    }
   }
-  return output
+  return { told, output }
 }
 
 async function signalPid(file: string, signal: NodeJS.Signals): Promise<void> {

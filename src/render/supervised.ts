@@ -5,11 +5,17 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { constants } from 'node:os'
+import { reasonOf } from './errors.ts'
 
 /** Status of a command that cannot be started, and of one that is not there: the shell's. */
 const STATUS_NOT_EXECUTABLE = 126
 const STATUS_NOT_FOUND = 127
 const STATUS_SIGNAL_BASE = 128
+/**
+ * So long after its start it is told of nothing: a signal kills a program that has no handler yet. Milliseconds; those that start
+ * slowly on a busy machine take some hundreds.
+ */
+export const START_GRACE_MS = 1_000
 
 export interface SupervisedOptions {
   readonly command: string
@@ -24,6 +30,8 @@ export interface SupervisedOptions {
 export class Supervised {
   readonly #options: SupervisedOptions
   #child: ChildProcess | undefined
+  /** The grace of the present child; resolves early when it ends. */
+  #grace: Promise<void> = Promise.resolve()
   /** The present child ends because we ask it to, and another follows; undefined: neither. */
   #restarting: Promise<void> | undefined
   #isEnding = false
@@ -56,7 +64,8 @@ export class Supervised {
       return
     }
     this.#child = child
-    child.once('error', (error) => {
+    this.#grace = graceOf(child)
+    child.on('error', (error) => {
       if (child.pid !== undefined) return
       this.#child = undefined
       this.#fail(error)
@@ -68,34 +77,62 @@ export class Supervised {
     })
   }
 
-  /** Sends a signal; false when it does not run. */
-  signal(signal: NodeJS.Signals): boolean {
-    return this.#child?.kill(signal) ?? false
+  /** Sends a signal at once; nothing when it does not run. @throws Error when we may not. */
+  signal(signal: NodeJS.Signals): void {
+    if (this.#child !== undefined) send(this.#child, signal)
   }
 
-  /** Ends it and starts it anew. Does nothing when it has ended by itself; a restart under way counts for all who ask meanwhile. */
+  /**
+   * Tells it of something by a signal, when it has had the time to expect one.
+   * @returns false when it ended or was restarted meanwhile: there is nobody whom it would tell anything new.
+   * @throws Error when we may not signal it.
+   */
+  async tell(signal: NodeJS.Signals): Promise<boolean> {
+    const child = this.#child
+    await this.#grace
+    if (child === undefined || child !== this.#child) return false
+    send(child, signal)
+    return true
+  }
+
+  /**
+   * Ends it and starts it anew. Does nothing when it has ended by itself; a restart under way counts for all who ask meanwhile.
+   * @throws Error when we may not signal it.
+   */
   async restart(env: NodeJS.ProcessEnv): Promise<void> {
     if (this.#child === undefined || this.#isEnding) return
     // Two files may want it at once, and two restarts side by side would leave two commands.
-    this.#restarting ??= this.#stop().then(() => {
-      this.#restarting = undefined
-      if (!this.#isEnding) this.start(env)
-    })
+    this.#restarting ??= this.#restart(env)
     await this.#restarting
   }
 
-  /** Ends it for good; resolves when it is gone. */
+  async #restart(env: NodeJS.ProcessEnv): Promise<void> {
+    try {
+      await this.#stop()
+    } finally {
+      this.#restarting = undefined
+    }
+    if (!this.#isEnding) this.start(env)
+  }
+
+  /** Ends it for good; resolves when it is gone. One that we may not signal is waited for, and that is said. */
   async end(): Promise<void> {
     this.#isEnding = true
     if (this.#child === undefined) this.#ended(0)
-    await this.#stop()
+    try {
+      await this.#stop()
+    } catch (error) {
+      process.stderr.write(`muster: ${reasonOf(error)}: waiting for its end\n`)
+      await this.done
+    }
   }
 
   async #stop(): Promise<void> {
     const child = this.#child
     if (child === undefined) return
     const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()))
-    child.kill(this.#options.killSignal)
+    send(child, this.#options.killSignal)
+    // Should this one be refused, after the first was not, only its own end remains.
     const timer = setTimeout(() => child.kill('SIGKILL'), this.#options.killMs)
     await gone
     clearTimeout(timer)
@@ -103,9 +140,29 @@ export class Supervised {
 
   #fail(error: unknown): void {
     const isMissing = error instanceof Error && 'code' in error && error.code === 'ENOENT'
-    process.stderr.write(
-      `muster: cannot run ${this.#options.command}: ${error instanceof Error ? error.message : error}\n`,
-    )
+    process.stderr.write(`muster: cannot run ${this.#options.command}: ${reasonOf(error)}\n`)
     this.#ended(isMissing ? STATUS_NOT_FOUND : STATUS_NOT_EXECUTABLE)
+  }
+}
+
+function graceOf(child: ChildProcess): Promise<void> {
+  return new Promise((over) => {
+    // What cannot be started never ends, and must not hold us up.
+    const timer = setTimeout(over, START_GRACE_MS).unref()
+    child.once('exit', () => {
+      clearTimeout(timer)
+      over()
+    })
+  })
+}
+
+/** `kill` of Node.js tells of a refusal by an event, after the fact. @throws Error when we may not, in a sentence. */
+function send({ pid }: ChildProcess, signal: NodeJS.Signals): void {
+  if (pid === undefined) return
+  try {
+    process.kill(pid, signal)
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ESRCH') return
+    throw new Error(`cannot signal process ${pid}: ${reasonOf(error)}`, { cause: error })
   }
 }

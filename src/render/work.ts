@@ -212,9 +212,10 @@ export class Work {
     }
     if (!state.owesReload) return
     if (!syncOnly) {
-      const output = await reload(resource.reload, resource.commandMs, this.#settings.reloadPorts, this.#kill.signal)
-      state.reloads += 1
-      if (output !== undefined && output !== '') log.debug({ template: resource.name, output }, 'reload_cmd said')
+      const { reloadPorts } = this.#settings
+      const { told, output } = await reload(resource.reload, resource.commandMs, reloadPorts, this.#kill.signal)
+      if (told) state.reloads += 1
+      if (output !== '') log.debug({ template: resource.name, output }, 'reload_cmd said')
     }
     state.owesReload = false
   }

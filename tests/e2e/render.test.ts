@@ -53,6 +53,11 @@ async function confd(prefix: string, source: string, toml = ''): Promise<string>
   return folder
 }
 
+/** A program that shows what it has at once, and takes a while until it knows what to do at HUP. */
+function slowStarter(show: string): string {
+  return `echo has $(${show}); sleep 0.3; trap 'echo told $(${show})' HUP; while :; do sleep 0.05; done`
+}
+
 function until(file: string, text: string, msMax?: number): Promise<boolean> {
   return eventually(`${file} to hold ${text}`, async () => (await readFile(file, 'utf8')) === text, msMax)
 }
@@ -171,6 +176,19 @@ describe('muster render', () => {
     expect(child.stdout).toContain('asked to end')
   })
 
+  test('does not signal a command that has just been started before it can expect it', async () => {
+    const prefix = freshPrefix()
+    await client.set(`${prefix}/n`, '1')
+    const folder = await confd(prefix, '{{getv "/n"}}')
+    const out = join(folder, 'out')
+    const child = muster(['render', '--confdir', folder, '--', 'sh', '-c', slowStarter(`cat ${out}`)])
+    await child.untilOutput(/has 1/)
+    await client.set(`${prefix}/n`, '2')
+    await child.untilOutput(/told 2/)
+    child.kill('SIGTERM')
+    expect(await child.exited).toEqual({ code: 143, signal: null })
+  })
+
   test('reads the directory again at SIGHUP, and ends at SIGTERM with status 0', async () => {
     const prefix = freshPrefix()
     await client.set(`${prefix}/n`, '1')
@@ -238,6 +256,18 @@ describe('muster env', () => {
     child.kill('SIGUSR2')
     expect(await child.exited).toEqual({ code: 0, signal: null })
     expect(child.stdout).toContain('passed on')
+  })
+
+  test('does not signal it right after its start, before it can expect it', async () => {
+    const prefix = freshPrefix()
+    await client.set(`${prefix}/n`, '1')
+    const script = slowStarter('echo $N')
+    const child = muster(['env', '--signal', 'HUP', '--wait', '1ms', prefix, '--', 'sh', '-c', script])
+    await child.untilOutput(/has 1/)
+    await client.set(`${prefix}/n`, '2')
+    await child.untilOutput(/told 1/)
+    child.kill('SIGTERM')
+    expect(await child.exited).toEqual({ code: 143, signal: null })
   })
 
   test('says what cannot be run, with the status of a shell, and which keys cannot be had', async () => {

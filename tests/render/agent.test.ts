@@ -212,7 +212,7 @@ describe('a reload', () => {
 
   test('goes to the child with the signal of the resource', async () => {
     const told: (string | undefined)[] = []
-    const rig = await startRenderRig({ reloadPorts: { tellChild: async (signal) => void told.push(signal) } })
+    const rig = await startRenderRig({ reloadPorts: { tellChild: async (signal) => told.push(signal) > 0 } })
     await rig.client.set('/s/a', '1')
     await rig.template('web', LIST, 'keys = ["/s"]\nreload_signal = "usr1"')
     rig.follow()

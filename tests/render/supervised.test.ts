@@ -1,7 +1,7 @@
 /** The command that lives with its files: one at a time, however often it is told. */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { Supervised } from '../../src/render/supervised.ts'
 import { eventually } from '../support/eventually.ts'
 import { scratchDir } from '../support/scratch.ts'
@@ -22,6 +22,29 @@ test('is restarted once when two files want it at the same time, and never runs 
   onTestFinished(() => pids.filter(isAlive).forEach((pid) => void process.kill(pid, 'SIGKILL')))
   expect(pids).toHaveLength(3)
   expect(pids.filter(isAlive)).toEqual([command.pid])
+})
+
+test('that we may not signal makes telling and restarting fail, as often as it is tried, and its end is waited for', async () => {
+  const command = new Supervised({ command: 'sleep', args: ['600'], killSignal: 'SIGTERM', killMs: 5_000 })
+  command.start(process.env)
+  const { pid = 0 } = command
+  const refused = vi.spyOn(process, 'kill').mockImplementation(() => {
+    throw Object.assign(new Error('kill EPERM'), { code: 'EPERM' })
+  })
+  const said = vi.spyOn(process.stderr, 'write').mockReturnValue(true)
+  onTestFinished(() => vi.restoreAllMocks())
+  for (let time = 0; time < 2; time += 1) {
+    await expect(command.tell('SIGHUP')).rejects.toThrow(`cannot signal process ${pid}: kill EPERM`)
+    await expect(command.restart(process.env)).rejects.toThrow(`cannot signal process ${pid}: kill EPERM`)
+  }
+  const ended = command.end()
+  await eventually('the word of it', () =>
+    said.mock.calls.some(([text]) => String(text).includes('waiting for its end')),
+  )
+  refused.mockRestore()
+  process.kill(pid, 'SIGUSR1')
+  await ended
+  expect(await command.done).toBe(128 + 10)
 })
 
 function isAlive(pid: number): boolean {
