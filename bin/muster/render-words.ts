@@ -7,9 +7,9 @@ import { resolveSrv } from 'node:dns/promises'
 import { join } from 'node:path'
 import process from 'node:process'
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import { parseWait, type Wait } from '../../src/render/duration.ts'
+import { DURATION_MAX, DURATION_MS_MAX, parseWait, type Wait } from '../../src/render/duration.ts'
 import { parseSignal } from '../../src/render/resource.ts'
-import { type ConfdSettings, readConfdSettings } from '../../src/render/settings-file.ts'
+import { type ConfdSettings, INTERVAL_S_MAX, readConfdSettings } from '../../src/render/settings-file.ts'
 import { type ConnectionWords, wholeNumber } from './connection.ts'
 import { ourVariable, variable } from './endpoints.ts'
 import { durationMs } from './go-values.ts'
@@ -17,7 +17,6 @@ import { durationMs } from './go-values.ts'
 const CONFDIR_DEFAULT = '/etc/confd'
 const CONFIG_FILE_DEFAULT = '/etc/confd/confd.toml'
 const INTERVAL_S_DEFAULT = 600
-const INTERVAL_S_MAX = 31_536_000
 
 /** What commander makes of the words. */
 export interface RenderWords extends ConnectionWords {
@@ -106,13 +105,20 @@ export function addRenderOptions(command: Command): Command {
 export function killOptions(): readonly Option[] {
   return [
     new Option('--kill-signal <SIGNAL>', 'how COMMAND is asked to end').argParser(signalOf).default('SIGTERM', 'TERM'),
-    new Option('--kill-timeout <DURATION>', 'after it COMMAND is killed').argParser(durationMs).default(10_000, '10s'),
+    new Option('--kill-timeout <DURATION>', 'after it COMMAND is killed').argParser(boundedMs).default(10_000, '10s'),
   ]
+}
+
+function boundedMs(text: string): number {
+  const ms = durationMs(text)
+  if (ms >= 0 && ms <= DURATION_MS_MAX) return ms
+  throw new InvalidArgumentError(`expected a duration from 0 to ${DURATION_MAX}`)
 }
 
 export function waitOf(text: string): Wait {
   const wait = parseWait(text)
-  if (wait === undefined) throw new InvalidArgumentError('expected a duration, or two like 2s:10s')
+  if (wait === undefined)
+    throw new InvalidArgumentError(`expected a duration, or two like 2s:10s, up to ${DURATION_MAX}`)
   return wait
 }
 

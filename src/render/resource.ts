@@ -7,7 +7,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { constants } from 'node:os'
 import { join } from 'node:path'
 import { parse } from 'smol-toml'
-import { parseDuration, parseWait, type Wait } from './duration.ts'
+import { DURATION_MAX, parseDuration, parseWait, type Wait } from './duration.ts'
 import { RenderError, reasonOf } from './errors.ts'
 import { cleanPath } from './functions/glob.ts'
 import { groupId, userId } from './owners.ts'
@@ -199,14 +199,16 @@ class Fields {
   wait(field: string): Wait | undefined {
     const value = this.text(field)
     const wait = value === undefined ? undefined : parseWait(value)
-    if (value !== undefined && wait === undefined) throw wrong(this.#name, `${field} "${value}" is not like "2s:10s"`)
+    if (value !== undefined && wait === undefined)
+      throw wrong(this.#name, `${field} "${value}" is not like "2s:10s", up to ${DURATION_MAX}`)
     return wait
   }
 
   duration(field: string): number | undefined {
     const value = this.text(field)
     const ms = value === undefined ? undefined : parseDuration(value)
-    if (value !== undefined && !ms) throw wrong(this.#name, `${field} "${value}" is no duration like "30s"`)
+    if (value !== undefined && !ms)
+      throw wrong(this.#name, `${field} "${value}" is no duration like "30s", up to ${DURATION_MAX}`)
     return ms
   }
 

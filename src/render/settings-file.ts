@@ -5,7 +5,11 @@
  */
 import { readFileSync } from 'node:fs'
 import { parse } from 'smol-toml'
+import { DURATION_MS_MAX } from './duration.ts'
 import { RenderError, reasonOf } from './errors.ts'
+
+/** The longest time between two looks. Seconds. */
+export const INTERVAL_S_MAX = DURATION_MS_MAX / 1_000
 
 /** What the file may say. Undefined: it does not. */
 export interface ConfdSettings {
@@ -53,6 +57,13 @@ export function readConfdSettings(file: string, env: Readonly<Record<string, str
   const text = (name: string): string | undefined => (get(name, 'string') as string | undefined) || undefined
   const on = (name: string): boolean | undefined => get(name, 'boolean') as boolean | undefined
   const variableOr = (name: string, value: string | undefined): string | undefined => env[name] || value
+  const interval = (): number | undefined => {
+    const seconds = get('interval', 'number') as number | undefined
+    if (seconds === undefined || (Number.isInteger(seconds) && seconds >= 1 && seconds <= INTERVAL_S_MAX))
+      return seconds
+    const expected = `expected a whole number of seconds from 1 to ${INTERVAL_S_MAX}`
+    throw new RenderError('MUSTER_RENDER_CONFIG', `${file}: interval is ${seconds}: ${expected}`)
+  }
   known.add('nodes').add('basic_auth').add('secret_keyring')
   const nodes = table['nodes'] ?? []
   if (!Array.isArray(nodes) || !nodes.every((node) => typeof node === 'string')) {
@@ -61,7 +72,7 @@ export function readConfdSettings(file: string, env: Readonly<Record<string, str
   const settings = {
     backend: text('backend'),
     confdir: text('confdir'),
-    interval: get('interval', 'number') as number | undefined,
+    interval: interval(),
     nodes,
     noop: on('noop'),
     prefix: text('prefix'),

@@ -7,6 +7,7 @@ import { addKeyCommands } from '../../bin/muster/etcdctl/keys.ts'
 import { addMemberCommands } from '../../bin/muster/etcdctl/members.ts'
 import { addWatchCommands } from '../../bin/muster/etcdctl/watch.ts'
 import { durationMs, integer } from '../../bin/muster/go-values.ts'
+import { addRenderOptions } from '../../bin/muster/render-words.ts'
 import { readWords } from '../../bin/muster/words.ts'
 
 function program(): Command {
@@ -14,6 +15,7 @@ function program(): Command {
   addKeyCommands(made)
   addMemberCommands(made)
   addWatchCommands(made)
+  addRenderOptions(made.command('render'))
   made
     .command('export')
     .option('-o, --output <FILE>', 'where to write')
@@ -57,6 +59,16 @@ describe('options', () => {
     ['get --sort=maybe /a', 'invalid boolean value "maybe" for -sort: parse error'],
     ['set --ttl x /a b', 'invalid value "x" for flag -ttl: parse error'],
     ['--timeout 3 get /a', 'invalid value "3" for flag -timeout: parse error'],
+    [
+      'render --interval 2592000',
+      'invalid value "2592000" for flag -interval: Expected a whole number from 1 to 2145600.',
+    ],
+    ['render --kill-timeout 720h', 'invalid value "720h" for flag -kill-timeout: expected a duration from 0 to 596h'],
+    ['render --kill-timeout=-1s', 'invalid value "-1s" for flag -kill-timeout: expected a duration from 0 to 596h'],
+    [
+      'render --wait 1s:720h',
+      'invalid value "1s:720h" for flag -wait: expected a duration, or two like 2s:10s, up to 596h',
+    ],
     ['get /a --output', 'flag needs an argument: -output'],
     ['--=x', 'bad flag syntax: --=x'],
     ['export --patience 11', 'invalid value "11" for flag -patience: Expected a whole number from 0 to 9.'],

@@ -85,8 +85,11 @@ command_timeout = "5s"`
     [`${LEAST}\nmode = "rw"`, 'web.toml mode "rw" is no octal number like 0644'],
     [`${LEAST}\nowner = "no such user"`, 'web.toml owner "no such user" is unknown on this machine'],
     [`${LEAST}\nreload_signal = "BOO"`, 'web.toml reload_signal "BOO" is no signal'],
-    [`${LEAST}\nwait = "10s:2s"`, 'web.toml wait "10s:2s" is not like "2s:10s"'],
-    [`${LEAST}\ncommand_timeout = "soon"`, 'web.toml command_timeout "soon" is no duration like "30s"'],
+    [`${LEAST}\nwait = "10s:2s"`, 'web.toml wait "10s:2s" is not like "2s:10s", up to 596h'],
+    [`${LEAST}\nwait = "1s:720h"`, 'web.toml wait "1s:720h" is not like "2s:10s", up to 596h'],
+    [`${LEAST}\ncommand_timeout = "720h"`, 'web.toml command_timeout "720h" is no duration like "30s", up to 596h'],
+    [`${LEAST}\ncommand_timeout = "-1s"`, 'web.toml command_timeout "-1s" is no duration like "30s", up to 596h'],
+    [`${LEAST}\ncommand_timeout = "soon"`, 'web.toml command_timeout "soon" is no duration like "30s", up to 596h'],
     [`${LEAST}\nrelaod_cmd = "x"`, 'web.toml does not know relaod_cmd'],
   ])('that makes no sense is refused: %s', (toml, message) => {
     expect(() => parse(toml)).toThrow(expect.objectContaining({ code: 'MUSTER_RENDER_CONFIG', message }))
@@ -131,6 +134,12 @@ describe("confd's settings", () => {
   test('say nothing when there is no file, and a wrong type is named', async () => {
     const folder = await scratchDir()
     expect(readConfdSettings(join(folder, 'none'), {})).toMatchObject({ nodes: [], backend: undefined })
+    for (const seconds of ['0', '-1', '1.5', '2592000', 'nan']) {
+      await writeFile(join(folder, 'confd.toml'), `interval = ${seconds}`)
+      expect(() => readConfdSettings(join(folder, 'confd.toml'), {}), seconds).toThrow(
+        /interval is .*: expected a whole number of seconds from 1 to 2145600$/,
+      )
+    }
     await writeFile(join(folder, 'confd.toml'), 'interval = "60"')
     expect(() => readConfdSettings(join(folder, 'confd.toml'), {})).toThrow(/interval is no number$/)
   })
@@ -140,7 +149,9 @@ test('durations, pauses and signals are read as Go and shells write them', () =>
   expect(['500ms', '2s', '1m30s', '1.5s', '0', 'x', '5'].map(parseDuration)).toEqual([
     ...[500, 2_000, 90_000, 1_500, 0, undefined, undefined],
   ])
+  expect(['596h', '596h1ms', '720h', '-1s'].map(parseDuration)).toEqual([596 * 3_600_000, ...Array(3).fill(undefined)])
   expect(parseWait('5s')).toEqual({ minMs: 5_000, maxMs: 20_000 })
+  expect(parseWait('500h')).toEqual({ minMs: 500 * 3_600_000, maxMs: 596 * 3_600_000 })
   expect(parseWait('5s:2s')).toBeUndefined()
   expect(['hup', 'SIGUSR1', 'TERM', 'x'].map(parseSignal)).toEqual(['SIGHUP', 'SIGUSR1', 'SIGTERM', undefined])
 })

@@ -32,7 +32,7 @@ test('that we may not signal makes telling and restarting fail, as often as it i
     throw Object.assign(new Error('kill EPERM'), { code: 'EPERM' })
   })
   const said = vi.spyOn(process.stderr, 'write').mockReturnValue(true)
-  onTestFinished(() => vi.restoreAllMocks())
+  onTestFinished(() => void vi.restoreAllMocks())
   for (let time = 0; time < 2; time += 1) {
     await expect(command.tell('SIGHUP')).rejects.toThrow(`cannot signal process ${pid}: kill EPERM`)
     await expect(command.restart(process.env)).rejects.toThrow(`cannot signal process ${pid}: kill EPERM`)
