@@ -5,6 +5,7 @@
  * (follower), signals and words (the command).
  */
 import { setTimeout as wait } from 'node:timers/promises'
+import { Backoff } from './backoff.ts'
 import { reasonOf } from './errors.ts'
 import { type Feed, type FeedSource, readOnce, type Snapshot } from './feed.ts'
 import { Follower } from './follower.ts'
@@ -56,13 +57,15 @@ export class Agent {
     return this.#round()
   }
 
-  /** Looks at everything every so often until the signal aborts. @throws RenderError from the directory, at first. */
+  /** Looks at everything every so often, and sooner after a failure, until the signal aborts. @throws RenderError from the directory, at first. */
   async every(intervalMs: number, signal: AbortSignal): Promise<void> {
     this.#works = this.#options.load().map((resource) => this.#fetching(resource, signal))
+    const backoff = new Backoff()
     while (!signal.aborted) {
-      await this.#round()
+      const good = await this.#round()
+      if (good) backoff.reset()
       await this.#rereading
-      if (!this.#isNew) await this.#nap(intervalMs, signal)
+      if (!this.#isNew) await this.#nap(good ? intervalMs : Math.min(intervalMs, backoff.next()), signal)
       this.#isNew = false
     }
     await this.#stop()

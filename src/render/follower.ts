@@ -4,10 +4,8 @@
  * Owns: the feeds and their loops. A path that cannot be followed (nobody may read it) is tried again, ever more seldom.
  */
 import { setTimeout as wait } from 'node:timers/promises'
+import { Backoff } from './backoff.ts'
 import { Feed, type FeedSource } from './feed.ts'
-
-const PAUSE_MS_MIN = 1_000
-const PAUSE_MS_MAX = 60_000
 
 interface Running {
   readonly feed: Feed
@@ -53,19 +51,18 @@ export class Follower {
   }
 
   async #follow(feed: Feed, signal: AbortSignal): Promise<void> {
-    let pauseMs = PAUSE_MS_MIN
+    const backoff = new Backoff()
     while (!signal.aborted) {
       try {
         for await (const view of this.#source.follow(feed.path, { signal })) {
           feed.take(view)
-          pauseMs = PAUSE_MS_MIN
+          backoff.reset()
         }
       } catch (error) {
         if (!signal.aborted) feed.fail(error)
       }
       if (signal.aborted) return
-      await wait(pauseMs * (0.5 + Math.random() / 2), undefined, { signal }).catch(() => undefined)
-      pauseMs = Math.min(pauseMs * 2, PAUSE_MS_MAX)
+      await wait(backoff.next(), undefined, { signal }).catch(() => undefined)
     }
   }
 }

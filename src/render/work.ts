@@ -9,6 +9,7 @@
  */
 import { readFile } from 'node:fs/promises'
 import { basename } from 'node:path'
+import { Backoff } from './backoff.ts'
 import { RenderError, reasonOf } from './errors.ts'
 import type { Snapshot } from './feed.ts'
 import { type ReloadPorts, reload } from './reload.ts'
@@ -19,8 +20,6 @@ import { runCommand } from './shell.ts'
 import { type StagedFile, stageFile } from './stage.ts'
 import type { ParsedTemplate } from './template/nodes.ts'
 
-const RETRY_MS_MIN = 1_000
-const RETRY_MS_MAX = 60_000
 /** How long a check or reload that is under way may still take when all ends: half a reload is worse than none. */
 const STOP_MS_MAX = 10_000
 
@@ -92,7 +91,7 @@ export class Work {
   #running: Promise<boolean> | undefined
   #changed = false
   #retryTimer: NodeJS.Timeout | undefined
-  #retryMs = RETRY_MS_MIN
+  readonly #backoff = new Backoff()
   #listener: () => void = () => undefined
 
   constructor(resource: TemplateResource, keys: Keys, settings: WorkSettings) {
@@ -149,11 +148,8 @@ export class Work {
     this.#retryTimer = undefined
     const ok = await this.attempt()
     if (this.#over.signal.aborted) return
-    if (ok) this.#retryMs = RETRY_MS_MIN
-    else {
-      this.#retryTimer = setTimeout(() => void this.#begin(), this.#retryMs * (0.75 + Math.random() / 2))
-      this.#retryMs = Math.min(this.#retryMs * 2, RETRY_MS_MAX)
-    }
+    if (ok) this.#backoff.reset()
+    else this.#retryTimer = setTimeout(() => void this.#begin(), this.#backoff.next())
     if (this.#changed) this.#settling.change()
     this.#changed = false
   }

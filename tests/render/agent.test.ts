@@ -291,6 +291,18 @@ test('every so often: a directory that was read again is looked at at once', asy
   await looking
 })
 
+test('every so often: a failure is tried again much sooner, by the way of those that watch', async () => {
+  const rig = await startRenderRig()
+  await rig.client.set('/s/a', '1')
+  await rig.template('web', LIST, `keys = ["/s"]\nreload_cmd = "test -e ${rig.path('ready')}"`)
+  const looking = rig.agent.every(3_600_000, rig.over.signal)
+  await eventually('two failures', () => stateOf(rig).failures >= 2)
+  await writeFile(rig.path('ready'), '')
+  await eventually('the reload', () => stateOf(rig).reloads === 1)
+  rig.over.abort()
+  await looking
+})
+
 describe('once', () => {
   test('is false when a file could not be made; the others are made all the same', async () => {
     const rig = await startRenderRig()
