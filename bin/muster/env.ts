@@ -125,7 +125,7 @@ async function run(words: EnvWords, prefix: string, argv: readonly string[], log
     runner.start(await readOnce(client, prefix, over.signal))
     return command.done
   }
-  const follower = new Follower(client)
+  const follower = new Follower(client, log)
   const status = await runner.follow(follower.feed(prefix))
   await follower.close()
   return status

@@ -38,11 +38,16 @@ export class Agent {
 
   constructor(options: AgentOptions) {
     this.#options = options
-    this.#follower = new Follower(options.source)
+    this.#follower = new Follower(options.source, options.log)
   }
 
   get works(): readonly Work[] {
     return this.#works
+  }
+
+  /** How often keys were read again because the store had lost their history, or too much had happened. */
+  get resyncs(): number {
+    return this.#follower.resyncs
   }
 
   /** Index up to which the store is known for a template; undefined: not at all. */

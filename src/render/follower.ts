@@ -1,11 +1,13 @@
 /**
  * Follows paths, each once however many templates want it.
  *
- * Owns: the feeds and their loops. A path that cannot be followed (nobody may read it) is tried again, ever more seldom.
+ * Owns: the feeds and their loops, and the word of events that were lost. A path that cannot be followed (nobody may read it) is
+ * tried again, ever more seldom.
  */
 import { setTimeout as wait } from 'node:timers/promises'
 import { Backoff } from './backoff.ts'
 import { Feed, type FeedSource } from './feed.ts'
+import type { RenderLog } from './work.ts'
 
 interface Running {
   readonly feed: Feed
@@ -15,10 +17,18 @@ interface Running {
 
 export class Follower {
   readonly #source: FeedSource
+  readonly #log: RenderLog
   readonly #running = new Map<string, Running>()
+  #resyncs = 0
 
-  constructor(source: FeedSource) {
+  constructor(source: FeedSource, log: RenderLog) {
     this.#source = source
+    this.#log = log
+  }
+
+  /** How often a path was read again because events had been lost. */
+  get resyncs(): number {
+    return this.#resyncs
   }
 
   /** The feed of a path; it begins to be followed when it is not yet. */
@@ -53,8 +63,19 @@ export class Follower {
   async #follow(feed: Feed, signal: AbortSignal): Promise<void> {
     const backoff = new Backoff()
     while (!signal.aborted) {
+      let isFirst = true
+      let isSaid = false
       try {
         for await (const view of this.#source.follow(feed.path, { signal })) {
+          const isResync = view.fresh && !isFirst
+          if (isResync) this.#resyncs += 1
+          // Said again only when there were events in between: a store that is too busy loses them again and again.
+          if (isResync && !isSaid) {
+            const message = 'events were lost, since more happened than the store keeps: everything was read again'
+            this.#log.warn({ path: feed.path, index: view.index }, message)
+          }
+          isSaid = isResync
+          isFirst = false
           feed.take(view)
           backoff.reset()
         }

@@ -82,7 +82,7 @@ function answerTo(url: string, agent: Agent, store: StoreHealth): Reply | undefi
 function statusOf(agent: Agent, store: StoreHealth): object {
   const { reachable, sinceMs, error } = store.state
   return {
-    store: { reachable: reachable ?? null, since: timeOf(sinceMs), error: error ?? null },
+    store: { reachable: reachable ?? null, since: timeOf(sinceMs), error: error ?? null, resyncs: agent.resyncs },
     templates: agent.works.map((work) => templateOf(work, agent.seenIndex(work.resource))),
   }
 }
@@ -132,6 +132,9 @@ function metricsOf(agent: Agent, store: StoreHealth): string {
     '# HELP muster_render_store_reachable 1 when the store answered last.',
     '# TYPE muster_render_store_reachable gauge',
     `muster_render_store_reachable ${Number(store.state.reachable === true)}`,
+    '# HELP muster_render_resyncs_total Times that keys were read again because events had been lost (error 401).',
+    '# TYPE muster_render_resyncs_total counter',
+    `muster_render_resyncs_total ${agent.resyncs}`,
   ]
   for (const [name, kind, help, of] of ROWS) {
     lines.push(`# HELP muster_render_${name} ${help}`, `# TYPE muster_render_${name} ${kind}`)

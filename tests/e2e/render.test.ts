@@ -146,7 +146,7 @@ describe('muster render', () => {
     expect(
       await eventually('success', async () => (await state()).templates[0].lastSuccess !== null && (await state())),
     ).toMatchObject({
-      store: { reachable: true, error: null },
+      store: { reachable: true, error: null, resyncs: 0 },
       templates: [{ name: 'a.toml', dest: out, pending: false, lastError: null, replaced: 1, failures: 0 }],
     })
     expect(await ask('/metrics')).toContain('muster_render_ok{template="a.toml"} 1\n')
@@ -158,6 +158,8 @@ describe('muster render', () => {
     await client.set(`${prefix}/m`, '2')
     for (let n = 0; n < 40; n += 1) await client.set('/elsewhere', String(n))
     await until(out, '/m=2 /n=1 ')
+    const { resyncs } = (await state()).store
+    expect(await ask('/metrics')).toContain(`\nmuster_render_resyncs_total ${resyncs}\n`)
     await eventually('health', async () => (await fetch(`http://127.0.0.1:${port}/health`)).status === 200)
   })
 

@@ -183,6 +183,9 @@ describe('the last good file stays', () => {
     expect(await rig.read('web')).toBe('1;')
     rig.bringStoreBack()
     await until(rig, 'web', 'last;')
+    const lost = 'warn events were lost, since more happened than the store keeps: everything was read again'
+    expect(rig.log.lines.filter((line) => line === lost)).toEqual([lost])
+    expect(rig.agent.resyncs).toBe(1)
   })
 })
 
