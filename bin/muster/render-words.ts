@@ -7,9 +7,12 @@ import { resolveSrv } from 'node:dns/promises'
 import { join } from 'node:path'
 import process from 'node:process'
 import { type Command, InvalidArgumentError, Option } from 'commander'
+import { parseListen } from '../../src/ambassador/settings.ts'
 import { DURATION_MAX, DURATION_MS_MAX, parseWait, type Wait } from '../../src/render/duration.ts'
+import { reasonOf } from '../../src/render/errors.ts'
 import { parseSignal } from '../../src/render/resource.ts'
 import { type ConfdSettings, INTERVAL_S_MAX, readConfdSettings } from '../../src/render/settings-file.ts'
+import type { StatusAddress } from '../../src/render/status.ts'
 import { type ConnectionWords, wholeNumber } from './connection.ts'
 import { ourVariable, variable } from './endpoints.ts'
 import { durationMs } from './go-values.ts'
@@ -42,7 +45,7 @@ export interface RenderWords extends ConnectionWords {
   readonly clientCert?: string
   readonly clientKey?: string
   readonly wait?: Wait
-  readonly statusAddr?: string
+  readonly statusAddr?: StatusAddress
   readonly reloadSignal?: NodeJS.Signals
   readonly restart?: boolean
   readonly killSignal: NodeJS.Signals
@@ -79,7 +82,10 @@ export function addRenderOptions(command: Command): Command {
     new Option('--prefix <PATH>', 'in front of all keys, instead of the prefixes of the templates'),
     new Option('--node <URL>', 'a server; may be repeated; the same as --endpoints').argParser(collect),
     new Option('--wait <MIN[:MAX]>', 'how long to wait for quiet after a change (default: 20ms:1s)').argParser(waitOf),
-    new Option('--status-addr <HOST:PORT>', 'serve /status, /metrics and /health there'),
+    new Option(
+      '--status-addr <[HOST]:PORT>',
+      'serve /status, /metrics and /health there; :PORT is on this machine',
+    ).argParser(addressOf),
     new Option('--reload-signal <SIGNAL>', 'how COMMAND is told of new files (default: HUP)').argParser(signalOf),
     new Option('--restart', 'restart COMMAND instead'),
     ...killOptions(),
@@ -113,6 +119,15 @@ function boundedMs(text: string): number {
   const ms = durationMs(text)
   if (ms >= 0 && ms <= DURATION_MS_MAX) return ms
   throw new InvalidArgumentError(`expected a duration from 0 to ${DURATION_MAX}`)
+}
+
+/** By the rule of all the tool's addresses: without a host it is for this machine only. */
+function addressOf(text: string): StatusAddress {
+  try {
+    return parseListen(text)
+  } catch (error) {
+    throw new InvalidArgumentError(reasonOf(error))
+  }
 }
 
 export function waitOf(text: string): Wait {

@@ -23,7 +23,7 @@ const STATUS_INTERRUPTED = 130
 
 const HELP = `
 Takes confd's directory, templates and flags as they are; docs/render.md lists what differs and what was added. COMMAND is
-started when all files are made, is told of new ones, and its status is ours.
+started when all files are made, is told of new ones (but for --onetime), and its status is ours.
 
 Signals: HUP reads the directory again; TERM and INT end it, and COMMAND before it.
 Exit status: 0 done; 1 a file could not be made (--onetime), or nothing could be begun; else that of COMMAND.
@@ -75,11 +75,15 @@ async function run(
     log.warn({ names: settings.unknown }, 'the settings file says what means nothing here')
   const store = new StoreHealth(log)
   const child = childOf(words, argv)
+  if (child === undefined && (words.reloadSignal !== undefined || words.restart === true))
+    throw new Error('--reload-signal and --restart are for a COMMAND behind --, and there is none')
   const { confdir: directory, prefix } = settings
   await using client = new MusterClient({ ...(await connectionOf(settings.connection)), hooks: store.hooks })
+  // Where nobody is told of anything, nobody need be named.
+  const hasCommand = child !== undefined || settings.syncOnly || settings.noop
   const agent = new Agent({
     source: client,
-    load: () => readResources({ directory, prefix, wait: words.wait }),
+    load: () => readResources({ directory, prefix, wait: words.wait, hasCommand }),
     settings: workSettings(words, settings, child, log),
     log,
   })
@@ -102,7 +106,7 @@ async function run(
   const status = words.statusAddr === undefined ? undefined : await serveStatus(words.statusAddr, agent, store)
   if (status !== undefined) log.info({ port: status.port }, 'serving the status')
   try {
-    if (mode === 'once') return (await agent.once(over.signal)) ? 0 : 1
+    if (mode === 'once') return await once(agent, child, over.signal)
     const looking = mode === 'every' ? agent.every(settings.intervalMs, over.signal) : agent.follow(over.signal)
     if (child === undefined) {
       await looking
@@ -115,6 +119,23 @@ async function run(
   }
 }
 
+/** All files, then the command, which lives with these. */
+async function once(agent: Agent, child: Supervised | undefined, signal: AbortSignal): Promise<number> {
+  if (!(await agent.once(signal))) return 1
+  if (child === undefined) return 0
+  if (!signal.aborted) child.start(process.env)
+  await Promise.race([child.done, aborted(signal)])
+  await child.end()
+  return child.done
+}
+
+function aborted(signal: AbortSignal): Promise<'aborted'> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve('aborted')
+    else signal.addEventListener('abort', () => resolve('aborted'), { once: true })
+  })
+}
+
 /** The command is started when the files are there; when either ends, so does the other. */
 async function together(
   looking: Promise<void>,
@@ -122,18 +143,16 @@ async function together(
   child: Supervised,
   over: AbortController,
 ): Promise<number> {
-  const aborted = new Promise<'aborted'>((resolve) => {
-    over.signal.addEventListener('abort', () => resolve('aborted'), { once: true })
-  })
+  const stopped = aborted(over.signal)
   // A directory that cannot be read ends it before there is anything to wait for.
   const first = await Promise.race([
     agent.ready.then(() => 'ready' as const),
     looking.then(() => 'aborted' as const),
-    aborted,
+    stopped,
   ])
   if (first === 'ready') {
     child.start(process.env)
-    await Promise.race([child.done, aborted])
+    await Promise.race([child.done, stopped])
   }
   over.abort()
   await child.end()

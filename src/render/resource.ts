@@ -62,6 +62,8 @@ export interface ResourceDefaults {
   readonly prefix: string
   /** `--wait`. */
   readonly wait: Wait | undefined
+  /** There is a COMMAND, whom a `reload_signal` is for that names nobody. */
+  readonly hasCommand: boolean
 }
 
 /** Reads all resources of a directory, also below it, in the order of their names. @throws RenderError naming the file. */
@@ -122,6 +124,11 @@ export function parseResource(name: string, text: string, defaults: ResourceDefa
     commandMs: fields.duration('command_timeout') ?? COMMAND_MS_DEFAULT,
   }
   fields.checkUnknown()
+  const { signal, pidFile, container } = resource.reload
+  if (signal !== undefined && pidFile === undefined && container === undefined && !defaults.hasCommand) {
+    const somebody = 'reload_pid_file, reload_container or a COMMAND behind --'
+    throw wrong(name, `reload_signal ${signal} is for nobody: expected ${somebody}`)
+  }
   if (resource.keys.length === 0 || resource.keys.length > KEYS_MAX) {
     throw wrong(name, `keys are ${resource.keys.length}: expected 1 to ${KEYS_MAX}`)
   }

@@ -17,10 +17,14 @@ export interface StatusServer {
   close(): Promise<void>
 }
 
-/** Serves at `HOST:PORT`; port 0 is any that is free. Rejects when the address cannot be had. */
-export async function serveStatus(address: string, agent: Agent, store: StoreHealth): Promise<StatusServer> {
-  const at = address.lastIndexOf(':')
-  const host = address.slice(0, Math.max(at, 0)).replace(/^\[|\]$/g, '') || undefined
+/** Where to listen; port 0 is any that is free. */
+export interface StatusAddress {
+  readonly host: string
+  readonly port: number
+}
+
+/** Serves there. Rejects when the address cannot be had. */
+export async function serveStatus(at: StatusAddress, agent: Agent, store: StoreHealth): Promise<StatusServer> {
   const server = createServer(
     { requestTimeout: REQUEST_MS_MAX, headersTimeout: REQUEST_MS_MAX },
     (request, response) => {
@@ -35,7 +39,7 @@ export async function serveStatus(address: string, agent: Agent, store: StoreHea
     },
   )
   server.maxConnections = CONNECTIONS_MAX
-  await listening(server, Number(address.slice(at + 1)), host)
+  await listening(server, at)
   return {
     port: (server.address() as AddressInfo).port,
     close: () =>
@@ -46,10 +50,10 @@ export async function serveStatus(address: string, agent: Agent, store: StoreHea
   }
 }
 
-function listening(server: Server, port: number, host: string | undefined): Promise<void> {
+function listening(server: Server, at: StatusAddress): Promise<void> {
   return new Promise((done, failed) => {
     server.once('error', failed)
-    server.listen({ port, ...(host === undefined ? {} : { host }) }, () => done())
+    server.listen({ host: at.host, port: at.port }, () => done())
   })
 }
 

@@ -69,6 +69,10 @@ describe('options', () => {
       'render --wait 1s:720h',
       'invalid value "1s:720h" for flag -wait: expected a duration, or two like 2s:10s, up to 596h',
     ],
+    [
+      'render --status-addr host',
+      'invalid value "host" for flag -status-addr: "host" is no address to listen at: expected HOST:PORT',
+    ],
     ['get /a --output', 'flag needs an argument: -output'],
     ['--=x', 'bad flag syntax: --=x'],
     ['export --patience 11', 'invalid value "11" for flag -patience: Expected a whole number from 0 to 9.'],

@@ -138,7 +138,7 @@ describe('muster render', () => {
     await client.set(`${prefix}/n`, '1')
     const folder = await confd(prefix, '{{range gets "/*"}}{{.Key}}={{.Value}} {{end}}')
     const port = await freePort()
-    muster(['render', '--confdir', folder, '--status-addr', `127.0.0.1:${port}`])
+    muster(['render', '--confdir', folder, '--status-addr', `:${port}`])
     const out = join(folder, 'out')
     await until(out, '/n=1 ')
     const ask = async (path: string) => (await fetch(`http://127.0.0.1:${port}${path}`)).text()
@@ -150,6 +150,7 @@ describe('muster render', () => {
       templates: [{ name: 'a.toml', dest: out, pending: false, lastError: null, replaced: 1, failures: 0 }],
     })
     expect(await ask('/metrics')).toContain('muster_render_ok{template="a.toml"} 1\n')
+    await expect(fetch(`http://[::1]:${port}/status`), 'it listens at 127.0.0.1 only').rejects.toThrow()
     await member.kill()
     await eventually('the word of it', async () => (await state()).store.reachable === false)
     expect((await fetch(`http://127.0.0.1:${port}/health`)).status).toBe(503)
@@ -176,6 +177,21 @@ describe('muster render', () => {
     child.kill('SIGTERM')
     expect(await child.exited).toEqual({ code: 7, signal: null })
     expect(child.stdout).toContain('asked to end')
+  })
+
+  test('with -onetime and a command starts that when all files are made, and not when one cannot be', async () => {
+    const prefix = freshPrefix()
+    await client.set(`${prefix}/n`, '1')
+    const folder = await confd(prefix, '{{getv "/n"}}')
+    const words = ['render', '-onetime', '-confdir', folder, '--', 'sh', '-c', `echo has $(cat ${folder}/out); exit 7`]
+    const child = muster(words)
+    expect([await child.exited, child.stdout]).toEqual([{ code: 7, signal: null }, 'has 1\n'])
+    await client.delete(`${prefix}/n`)
+    const second = muster(words)
+    expect([await second.exited, second.stdout]).toEqual([{ code: 1, signal: null }, ''])
+    const nobody = muster(['render', '-confdir', folder, '--reload-signal', 'HUP'])
+    expect((await nobody.exited).code).toBe(1)
+    expect(nobody.stderr).toContain('--reload-signal and --restart are for a COMMAND behind --, and there is none')
   })
 
   test('does not signal a command that has just been started before it can expect it', async () => {

@@ -213,6 +213,14 @@ describe('a reload', () => {
     expect(stateOf(rig)).toMatchObject({ owesReload: false, replaced: 1, error: undefined })
   })
 
+  test('of nobody does not count', async () => {
+    const rig = await startRenderRig({ reloadPorts: { tellChild: async () => false } })
+    await rig.client.set('/s/a', '1')
+    await rig.template('web', LIST, 'keys = ["/s"]')
+    expect(await rig.agent.once(rig.over.signal)).toBe(true)
+    expect(stateOf(rig)).toMatchObject({ replaced: 1, reloads: 0, owesReload: false })
+  })
+
   test('goes to the child with the signal of the resource', async () => {
     const told: (string | undefined)[] = []
     const rig = await startRenderRig({ reloadPorts: { tellChild: async (signal) => told.push(signal) > 0 } })

@@ -7,7 +7,7 @@ import { parseResource, parseSignal, readResources } from '../../src/render/reso
 import { readConfdSettings } from '../../src/render/settings-file.ts'
 import { scratchDir } from '../support/scratch.ts'
 
-const DEFAULTS = { directory: '/etc/confd', prefix: '', wait: undefined }
+const DEFAULTS = { directory: '/etc/confd', prefix: '', wait: undefined, hasCommand: false }
 
 function parse(toml: string, defaults = DEFAULTS) {
   return parseResource('web.toml', `[template]\n${toml}`, defaults)
@@ -72,6 +72,11 @@ command_timeout = "5s"`
     })
   })
 
+  test('has a signal without a name where there is a command', () => {
+    const resource = parse(`${LEAST}\nreload_signal = "usr1"`, { ...DEFAULTS, hasCommand: true })
+    expect(resource.reload.signal).toBe('SIGUSR1')
+  })
+
   test('has the prefix of the command line instead of its own', () => {
     const resource = parse(`${LEAST}\nprefix = "/own"`, { ...DEFAULTS, prefix: 'given' })
     expect(resource).toMatchObject({ keys: ['/given/web'], prefix: '/given' })
@@ -90,6 +95,10 @@ command_timeout = "5s"`
     [`${LEAST}\ncommand_timeout = "720h"`, 'web.toml command_timeout "720h" is no duration like "30s", up to 596h'],
     [`${LEAST}\ncommand_timeout = "-1s"`, 'web.toml command_timeout "-1s" is no duration like "30s", up to 596h'],
     [`${LEAST}\ncommand_timeout = "soon"`, 'web.toml command_timeout "soon" is no duration like "30s", up to 596h'],
+    [
+      `${LEAST}\nreload_signal = "hup"\nreload_cmd = "true"`,
+      'web.toml reload_signal SIGHUP is for nobody: expected reload_pid_file, reload_container or a COMMAND behind --',
+    ],
     [`${LEAST}\nrelaod_cmd = "x"`, 'web.toml does not know relaod_cmd'],
   ])('that makes no sense is refused: %s', (toml, message) => {
     expect(() => parse(toml)).toThrow(expect.objectContaining({ code: 'MUSTER_RENDER_CONFIG', message }))

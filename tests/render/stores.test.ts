@@ -26,7 +26,7 @@ describeOnStores('a directory of confd', (server) => {
     const log = new LogBook()
     const agent = new Agent({
       source: client,
-      load: () => readResources({ directory: folder, prefix: '', wait: undefined }),
+      load: () => readResources({ directory: folder, prefix: '', wait: undefined, hasCommand: false }),
       settings: {
         noop: false,
         syncOnly: false,

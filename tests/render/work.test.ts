@@ -22,7 +22,12 @@ const SETTINGS: WorkSettings = {
 
 test('a change that settles while a retry is under way waits for it, and is looked at afterwards', async () => {
   const text = '[template]\nsrc = "a"\ndest = "/nowhere/a"\nkeys = ["/a"]\nwait = "20ms:20s"'
-  const resource = parseResource('a.toml', text, { directory: '/nowhere', prefix: '', wait: undefined })
+  const resource = parseResource('a.toml', text, {
+    directory: '/nowhere',
+    prefix: '',
+    wait: undefined,
+    hasCommand: false,
+  })
   const release = Promise.withResolvers<void>()
   let looks = 0
   let inside = 0

@@ -80,9 +80,10 @@ export async function startRenderRig(options: RenderRigOptions = {}): Promise<Re
   const log = new LogBook()
   const store = new StoreHealth(log)
   const source = clientOf([wire.url], { hooks: store.hooks })
+  const hasCommand = options.reloadPorts?.tellChild !== undefined
   const agent = new Agent({
     source,
-    load: () => readResources({ directory: folder, prefix: '', wait: undefined }),
+    load: () => readResources({ directory: folder, prefix: '', wait: undefined, hasCommand }),
     settings: {
       noop: false,
       syncOnly: false,
