@@ -24,6 +24,11 @@ const EVENTS_MAX = 10_000
 const EVENT_CHARS_MAX = 64 * 1024 * 1024
 
 export interface FollowOptions {
+  /**
+   * The first view too holds everything that was ever acknowledged; without a leader it is waited for. Otherwise it is what any
+   * server has, which may lie behind what somebody else has seen.
+   */
+  readonly quorum?: boolean
   /** Nodes that a view may have. 1,000,000 by default. */
   readonly nodesMax?: number
   /** Characters of their paths and values. 268,435,456 by default. */
@@ -147,17 +152,20 @@ class Inbox {
 }
 
 /**
- * Reads until it succeeds; undefined: the signal aborted. The first time from any server; later views must not be older than
- * those before.
+ * Reads until it succeeds; undefined: the signal aborted. The first time from any server, unless told otherwise; later views must not
+ * be older than those before.
  */
 async function readTree(
   http: Http,
   prefix: Prefix,
   path: string,
   isFirst: boolean,
-  { timeoutMs, signal, onContact }: FollowOptions,
+  { quorum, timeoutMs, signal, onContact }: FollowOptions,
 ): Promise<{ readonly node: NodeJson | undefined; readonly index: number } | undefined> {
-  const target = keyTarget(prefix.full(path), { recursive: true, quorum: isFirst ? undefined : true })
+  const target = keyTarget(prefix.full(path), {
+    recursive: true,
+    quorum: !isFirst || quorum === true ? true : undefined,
+  })
   const isOver = (): boolean => signal?.aborted === true || http.over.aborted
   for (let failures = 1; !isOver(); failures += 1) {
     try {

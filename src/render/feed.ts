@@ -13,7 +13,7 @@ const VIEWS_BEHIND = 20
 
 /** What a feed needs of the client. */
 export interface FeedSource {
-  follow(path: string, options: { readonly signal?: AbortSignal }): AsyncIterable<View>
+  follow(path: string, options: { readonly quorum: boolean; readonly signal?: AbortSignal }): AsyncIterable<View>
   get(
     path: string,
     options: { readonly recursive: boolean; readonly quorum: boolean; readonly signal?: AbortSignal },

@@ -66,7 +66,7 @@ export class Follower {
       let isFirst = true
       let isSaid = false
       try {
-        for await (const view of this.#source.follow(feed.path, { signal })) {
+        for await (const view of this.#source.follow(feed.path, { quorum: true, signal })) {
           const isResync = view.fresh && !isFirst
           if (isResync) this.#resyncs += 1
           // Said again only when there were events in between: a store that is too busy loses them again and again.

@@ -167,6 +167,22 @@ describe('the last good file stays', () => {
     expect(rig.log.lines).toContain('info the store answers again')
   })
 
+  test('when nobody can say what the cluster has agreed on: what one server knows may be older than the file', async () => {
+    const rig = await startRenderRig()
+    await rig.client.set('/s/a', 'older')
+    await rig.template('web', LIST, 'keys = ["/s"]')
+    await writeFile(rig.path('web'), 'newer;')
+    rig.http.member.refusal = 'MUSTER_NO_LEADER'
+    rig.follow()
+    await eventually('the word of it', () => rig.store.state.reachable === false)
+    expect(await rig.read('web')).toBe('newer;')
+    const newest = { kind: 'set', path: '/s/a', value: 'newest', dir: false, ttl: undefined, refresh: false } as const
+    rig.http.member.apply(newest)
+    rig.http.member.refusal = undefined
+    await until(rig, 'web', 'newest;')
+    expect(stateOf(rig).replaced).toBe(1)
+  })
+
   test('when the history was lost meanwhile (error 401): then everything is read again', async () => {
     const rig = await startRenderRig({
       storeOptions: { history: { ...HISTORY_LIMITS_DEFAULT, eventsMax: 10, memoryEventsMax: 10 } },
