@@ -78,6 +78,11 @@ describe('settling', () => {
   })
 })
 
+test('what a range declares is all of it in its else, as in Go', async () => {
+  const source = '{{range $i, $x := gets "/none/*"}}{{else}}{{len $i}}{{$x}}{{end}}{{range $x := seq 1 2}}{{$x}}{{end}}'
+  expect(await renderText(parseConfdTemplate('t', source), new Map(), QUIET)).toBe('0[]12')
+})
+
 describe('names of hosts', () => {
   test('are asked for all at once, the template is run again, and those that depend on answers come after', async () => {
     const rounds: string[][] = []

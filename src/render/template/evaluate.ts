@@ -77,7 +77,7 @@ class Evaluation {
 
   #branch(branch: Branch, dot: Value): Flow {
     const mark = this.#runner.mark()
-    const value = this.#runner.value(branch.pipeline, dot, branch.kind === 'range')
+    const value = this.#runner.value(branch.pipeline, dot)
     let flow: Flow = 'on'
     if (branch.kind === 'range') flow = this.#range(branch, value, dot)
     else if (isTrue(value)) flow = this.#body(branch.body, branch.kind === 'with' ? value : dot)

@@ -58,19 +58,17 @@ export class PipelineRunner {
     this.#values[this.#find(name)] = value
   }
 
-  /** Value of a pipeline, which its variables get too, but for those of a range. @throws TemplateFailedError */
-  value(pipeline: Pipeline, dot: Value, isRange = false): Value {
+  /** Value of a pipeline, which its variables get too. @throws TemplateFailedError */
+  value(pipeline: Pipeline, dot: Value): Value {
     let value: Value = null
     let first = true
     for (const command of pipeline.commands) {
       value = this.#command(command, dot, first ? undefined : value)
       first = false
     }
-    if (!isRange) {
-      for (const name of pipeline.targets) {
-        if (pipeline.assigns) this.assign(name, value)
-        else this.declare(name, value)
-      }
+    for (const name of pipeline.targets) {
+      if (pipeline.assigns) this.assign(name, value)
+      else this.declare(name, value)
     }
     return value
   }
