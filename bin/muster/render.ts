@@ -10,7 +10,7 @@ import { MusterClient } from '../../src/client/client.ts'
 import { createLog } from '../../src/log.ts'
 import { Agent } from '../../src/render/agent.ts'
 import { SYSTEM_NAMES } from '../../src/render/names.ts'
-import { readResources } from '../../src/render/resource.ts'
+import { KEYS_OF_ALL_MAX, readResources } from '../../src/render/resource.ts'
 import { serveStatus } from '../../src/render/status.ts'
 import { StoreHealth } from '../../src/render/store-health.ts'
 import { Supervised } from '../../src/render/supervised.ts'
@@ -78,7 +78,11 @@ async function run(
   if (child === undefined && (words.reloadSignal !== undefined || words.restart === true))
     throw new Error('--reload-signal and --restart are for a COMMAND behind --, and there is none')
   const { confdir: directory, prefix } = settings
-  await using client = new MusterClient({ ...(await connectionOf(settings.connection)), hooks: store.hooks })
+  await using client = new MusterClient({
+    ...(await connectionOf(settings.connection)),
+    watchesMax: KEYS_OF_ALL_MAX,
+    hooks: store.hooks,
+  })
   // Where nobody is told of anything, nobody need be named.
   const hasCommand = child !== undefined || settings.syncOnly || settings.noop
   const agent = new Agent({

@@ -53,7 +53,7 @@ export class Agent {
   /** Index up to which the store is known for a template; undefined: not at all. */
   seenIndex({ keys }: TemplateResource): number | undefined {
     const indexes = keys.map((key) => this.#follower.peek(key)?.index)
-    return indexes.includes(undefined) ? undefined : Math.max(...indexes.map((index) => index ?? 0))
+    return indexes.includes(undefined) ? undefined : Math.max(0, ...indexes.map((index) => index ?? 0))
   }
 
   /** Looks at everything once. True: all files are as they should be. @throws RenderError from the directory. */

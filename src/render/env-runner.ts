@@ -27,6 +27,7 @@ export class EnvRunner {
   readonly #options: EnvRunnerOptions
   #present: Environment | undefined
   #problem: string | undefined
+  #isMissing = false
   /** What is under way. */
   #busy: Promise<void> = Promise.resolve()
 
@@ -83,6 +84,11 @@ export class EnvRunner {
   }
 
   #environment(snapshot: Snapshot): Environment {
+    const { prefix } = this.#options.rules
+    // Misspelt, perhaps; said when it is so at first, and when it comes to be so.
+    if (snapshot.missing && !this.#isMissing)
+      this.#options.log.warn({ prefix }, `${prefix} is not in the store: the command has no variables of it`)
+    this.#isMissing = snapshot.missing
     const environment = environmentOf(snapshot.values, this.#options.rules)
     if (environment.hidden.length > 0) {
       this.#options.log.warn(

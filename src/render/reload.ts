@@ -4,7 +4,7 @@
  * Owns: whom a rule means, and the sentence when somebody could not be told. Leaves to others: when.
  */
 import { readFile } from 'node:fs/promises'
-import { engineSocket, signalContainer } from './container.ts'
+import { engineAddress, signalContainer } from './container.ts'
 import { RenderError, reasonOf } from './errors.ts'
 import type { ReloadRule } from './resource.ts'
 import { runCommand } from './shell.ts'
@@ -43,7 +43,7 @@ export async function reload(
   if (rule.pidFile !== undefined) await signalPid(rule.pidFile, number)
   if (rule.container !== undefined) {
     try {
-      await signalContainer(engineSocket(ports.dockerHost), rule.container, number)
+      await signalContainer(engineAddress(ports.dockerHost), rule.container, number)
     } catch (error) {
       throw failed(`cannot signal the container ${rule.container}: ${reasonOf(error)}`, error)
     }

@@ -16,6 +16,8 @@ import { groupId, userId } from './owners.ts'
 const RESOURCES_MAX = 1_000
 /** Keys of one resource; each is followed by a connection of its own. */
 const KEYS_MAX = 100
+/** Keys of all of them, each counted once. */
+export const KEYS_OF_ALL_MAX = 10_000
 const COMMAND_MS_DEFAULT = 60_000
 const WAIT_DEFAULT: Wait = { minMs: 20, maxMs: 1_000 }
 
@@ -35,7 +37,7 @@ export interface TemplateResource {
   /** Path of the template. */
   readonly src: string
   readonly dest: string
-  /** Keys to follow, with the prefix. */
+  /** Keys to follow, with the prefix; none: it is made when it is read. */
   readonly keys: readonly string[]
   /** Taken off the keys that the template sees. `/` for none. */
   readonly prefix: string
@@ -81,7 +83,13 @@ export function readResources(defaults: ResourceDefaults): readonly TemplateReso
       `${folder} holds ${names.length} resources, more than ${RESOURCES_MAX}`,
     )
   }
-  return names.sort().map((name) => readResource(join(folder, name), name, defaults))
+  const resources = names.sort().map((name) => readResource(join(folder, name), name, defaults))
+  const { size } = new Set(resources.flatMap(({ keys }) => keys))
+  if (size > KEYS_OF_ALL_MAX) {
+    const problem = `${folder} follows ${size} keys, more than ${KEYS_OF_ALL_MAX}: name directories above them`
+    throw new RenderError('MUSTER_RENDER_CONFIG', problem)
+  }
+  return resources
 }
 
 function readResource(path: string, name: string, defaults: ResourceDefaults): TemplateResource {
@@ -129,8 +137,8 @@ export function parseResource(name: string, text: string, defaults: ResourceDefa
     const somebody = 'reload_pid_file, reload_container or a COMMAND behind --'
     throw wrong(name, `reload_signal ${signal} is for nobody: expected ${somebody}`)
   }
-  if (resource.keys.length === 0 || resource.keys.length > KEYS_MAX) {
-    throw wrong(name, `keys are ${resource.keys.length}: expected 1 to ${KEYS_MAX}`)
+  if (resource.keys.length > KEYS_MAX) {
+    throw wrong(name, `keys are ${resource.keys.length}: expected ${KEYS_MAX} at most`)
   }
   return resource
 }

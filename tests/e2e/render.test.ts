@@ -288,6 +288,12 @@ describe('muster env', () => {
     expect(await child.exited).toEqual({ code: 143, signal: null })
   })
 
+  test('says once that a prefix is not in the store, as when it is misspelt, and starts the command', async () => {
+    const child = muster(['env', '/no/such', '--', 'sh', '-c', 'echo up; exit 3'])
+    expect([(await child.exited).code, child.stdout]).toEqual([3, 'up\n'])
+    expect(child.stderr.match(/\/no\/such is not in the store: the command has no variables of it/g)).toHaveLength(1)
+  })
+
   test('says what cannot be run, with the status of a shell, and which keys cannot be had', async () => {
     const missing = muster(['env', '--onetime', '/', '--', '/no/such/program'])
     expect((await missing.exited).code).toBe(127)

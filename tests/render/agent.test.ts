@@ -42,6 +42,17 @@ test('keys are seen without the prefix, from several places', async () => {
   await until(rig, 'app', 'shop db:5432')
 })
 
+test('a file of no keys is made once, and when the directory is read again', async () => {
+  const rig = await startRenderRig()
+  await rig.template('web', 'one', '')
+  rig.follow()
+  await until(rig, 'web', 'one')
+  await writeFile(rig.path('templates/web.tmpl'), 'two')
+  await rig.agent.reread('follow', rig.over.signal)
+  await until(rig, 'web', 'two')
+  expect(rig.agent.works.map(({ resource }) => rig.agent.seenIndex(resource))).toEqual([0])
+})
+
 test('a file in sync is neither replaced nor reloaded', async () => {
   const rig = await startRenderRig()
   await rig.client.set('/s/a', '1')

@@ -6,6 +6,7 @@ import { createServer } from 'node:http'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
+import { engineAddress } from '../../src/render/container.ts'
 import { environmentOf, variableName } from '../../src/render/environment.ts'
 import { baseOf, cleanPath, globTest } from '../../src/render/functions/glob.ts'
 import { reload } from '../../src/render/reload.ts'
@@ -317,6 +318,16 @@ describe('a reload', () => {
     const engine = { ...ports, dockerHost: `unix://${socket}` }
     await reload({ ...rule, container: 'my web' }, 1_000, engine, signal)
     expect(asked).toEqual(['POST /containers/my%20web/kill?signal=SIGHUP'])
+    expect(['', '/run/e.sock', 'tcp://[::1]:2375', 'http://engine:80/'].map(engineAddress)).toEqual([
+      { socketPath: '/var/run/docker.sock' },
+      { socketPath: '/run/e.sock' },
+      { host: '::1', port: 2375 },
+      { host: 'engine', port: 80 },
+    ])
+    const far = { ...ports, dockerHost: 'ssh://far' }
+    await expect(reload({ ...rule, container: 'web' }, 1_000, far, signal)).rejects.toThrow(
+      'DOCKER_HOST "ssh://far" is no engine that can be asked: expected unix:///PATH or tcp://HOST:PORT',
+    )
     await expect(reload({ ...rule, container: 'gone' }, 1_000, engine, signal)).rejects.toThrow(
       'cannot signal the container gone: the container engine answered 404: {"message":"No such container: gone"}',
     )

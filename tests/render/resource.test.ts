@@ -85,7 +85,7 @@ command_timeout = "5s"`
   test.each([
     ['src = ""\ndest = "/x"\nkeys = ["/a"]', 'web.toml has no src'],
     ['src = "a"\nkeys = ["/a"]', 'web.toml has no dest'],
-    ['src = "a"\ndest = "b"', 'web.toml keys are 0: expected 1 to 100'],
+    [`src = "a"\ndest = "b"\nkeys = [${'"c",'.repeat(101)}]`, 'web.toml keys are 101: expected 100 at most'],
     ['src = "a"\ndest = "b"\nkeys = "c"', 'web.toml keys is no list of texts'],
     [`${LEAST}\nmode = "rw"`, 'web.toml mode "rw" is no octal number like 0644'],
     [`${LEAST}\nowner = "no such user"`, 'web.toml owner "no such user" is unknown on this machine'],
@@ -113,6 +113,14 @@ command_timeout = "5s"`
     await writeFile(join(directory, 'conf.d/README'), 'nothing')
     const defaults = { ...DEFAULTS, directory }
     expect(readResources(defaults).map(({ name }) => name)).toEqual(['a.toml', 'b.toml', 'sub/c.toml'])
+    for (let at = 0; at < 101; at += 1) {
+      const keys = Array.from({ length: 100 }, (_, n) => `/${at === 100 ? n : at}/${n}`)
+      const toml = `[template]\nsrc = "a"\ndest = "b"\nkeys = ${JSON.stringify(keys)}`
+      await writeFile(join(directory, `conf.d/many${at}.toml`), toml)
+    }
+    expect(() => readResources(defaults)).toThrow(
+      'conf.d follows 10001 keys, more than 10000: name directories above them',
+    )
     await writeFile(join(directory, 'conf.d/b.toml'), '[template\n')
     expect(() => readResources(defaults)).toThrow(/^.*conf\.d\/b\.toml: Invalid TOML/)
     expect(() => readResources({ ...defaults, directory: join(directory, 'none') })).toThrow(
