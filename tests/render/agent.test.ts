@@ -3,13 +3,23 @@ import { chmod, readdir, rm, stat, writeFile } from 'node:fs/promises'
 import { describe, expect, test } from 'vitest'
 import { HISTORY_LIMITS_DEFAULT } from '../../src/store/options.ts'
 import { eventually } from '../support/eventually.ts'
-import { type RenderRig, startRenderRig } from '../support/render-rig.ts'
+import { type RenderRig, type RenderRigOptions, startRenderRig } from '../support/render-rig.ts'
 
 const LIST = '{{range gets "/s/*"}}{{.Value}};{{end}}'
 
 /** Waits until the file holds this. */
 function until(rig: RenderRig, name: string, text: string): Promise<boolean> {
   return eventually(`${name} to hold ${text}`, async () => (await rig.read(name)) === text)
+}
+
+/** An agent that follows a list of one element, which the file holds by now. */
+async function followList(options?: RenderRigOptions, toml = ''): Promise<RenderRig> {
+  const rig = await startRenderRig(options)
+  await rig.client.set('/s/a', '1')
+  await rig.template('web', LIST, `keys = ["/s"]\n${toml}`)
+  rig.follow()
+  await until(rig, 'web', '1;')
+  return rig
 }
 
 function stateOf({ agent }: RenderRig, at = 0) {
@@ -90,11 +100,7 @@ function until10(atMs: number): Promise<boolean> {
 
 describe('the last good file stays', () => {
   test('when the template breaks, and the message names file, line and construct; a mended one counts', async () => {
-    const rig = await startRenderRig()
-    await rig.client.set('/s/a', '1')
-    await rig.template('web', LIST, 'keys = ["/s"]')
-    rig.follow()
-    await until(rig, 'web', '1;')
+    const rig = await followList()
     await writeFile(rig.path('templates/web.tmpl'), 'x\n{{range gets "/s/*"}}')
     await rig.client.set('/s/b', '2')
     await eventually('the error', () => stateOf(rig).error?.code === 'MUSTER_TEMPLATE_SYNTAX')
@@ -162,11 +168,7 @@ describe('the last good file stays', () => {
   })
 
   test('when the store is away, and it says so; what happened meanwhile shows when it is back', async () => {
-    const rig = await startRenderRig()
-    await rig.client.set('/s/a', '1')
-    await rig.template('web', LIST, 'keys = ["/s"]')
-    rig.follow()
-    await until(rig, 'web', '1;')
+    const rig = await followList()
     rig.takeStoreAway()
     await eventually('the word of it', () => rig.store.state.reachable === false)
     expect(rig.log.lines).toContain('warn the store does not answer: everything stays as it was')
@@ -195,13 +197,9 @@ describe('the last good file stays', () => {
   })
 
   test('when the history was lost meanwhile (error 401): then everything is read again', async () => {
-    const rig = await startRenderRig({
+    const rig = await followList({
       storeOptions: { history: { ...HISTORY_LIMITS_DEFAULT, eventsMax: 10, memoryEventsMax: 10 } },
     })
-    await rig.client.set('/s/a', '1')
-    await rig.template('web', LIST, 'keys = ["/s"]')
-    rig.follow()
-    await until(rig, 'web', '1;')
     rig.takeStoreAway()
     await eventually('the word of it', () => rig.store.state.reachable === false)
     await rig.client.delete('/s/a')
@@ -250,11 +248,8 @@ describe('a reload', () => {
 
   test('goes to the child with the signal of the resource', async () => {
     const told: (string | undefined)[] = []
-    const rig = await startRenderRig({ reloadPorts: { tellChild: async (signal) => told.push(signal) > 0 } })
-    await rig.client.set('/s/a', '1')
-    await rig.template('web', LIST, 'keys = ["/s"]\nreload_signal = "usr1"')
-    rig.follow()
-    await until(rig, 'web', '1;')
+    const reloadPorts = { tellChild: async (signal?: string) => told.push(signal) > 0 }
+    await followList({ reloadPorts }, 'reload_signal = "usr1"')
     await eventually('the signal', () => told.length > 0)
     expect(told).toEqual(['SIGUSR1'])
   })
@@ -295,12 +290,8 @@ describe('the file', () => {
 
 describe('the directory', () => {
   test('is read again on demand: what is new is made, what is gone is left, and a broken one changes nothing', async () => {
-    const rig = await startRenderRig()
-    await rig.client.set('/s/a', '1')
+    const rig = await followList()
     await rig.client.set('/t/b', '2')
-    await rig.template('web', LIST, 'keys = ["/s"]')
-    rig.follow()
-    await until(rig, 'web', '1;')
     await rig.template('two', '{{getv "/t/b"}}', 'keys = ["/t"]')
     await rm(rig.path('conf.d/web.toml'))
     await rig.agent.reread('follow', rig.over.signal)
