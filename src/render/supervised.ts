@@ -15,7 +15,7 @@ const STATUS_SIGNAL_BASE = 128
  * So long after its start it is told of nothing: a signal kills a program that has no handler yet. Milliseconds; those that start
  * slowly on a busy machine take some hundreds.
  */
-export const START_GRACE_MS = 1_000
+const START_GRACE_MS = 1_000
 
 export interface SupervisedOptions {
   readonly command: string
