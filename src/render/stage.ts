@@ -27,7 +27,7 @@ export interface StagedFile {
   readonly same: boolean
   /**
    * Puts it in place. @returns why it may not outlast a loss of power, though it is in place; undefined: it will.
-   * @throws RenderError: the file before is still there.
+   * @throws RenderError: it is not in place.
    */
   replace(): Promise<string | undefined>
   /** Removes it. */
@@ -87,9 +87,8 @@ async function stage(rule: FileRule, text: string, suffix: string): Promise<Stag
   const replace = async (): Promise<string | undefined> => {
     try {
       if (rule.backup && present !== undefined) await copyFile(dest, `${dest}.bak`)
-      if (await renamed(path, dest)) return await unsafety(dirname(dest))
-      await overwrite(dest, present?.bytes?.equals(bytes) === true ? undefined : bytes, mode, owner)
-      return undefined
+      if (await renamed(path, dest)) return await reasonAgainst(() => syncFolder(dirname(dest)))
+      return await overwrite(dest, present?.bytes?.equals(bytes) === true ? undefined : bytes, mode, owner)
     } catch (error) {
       throw new RenderError('MUSTER_RENDER_WRITE', `cannot replace ${rule.dest}: ${reasonOf(error)}`, error)
     }
@@ -150,9 +149,14 @@ async function renamed(path: string, dest: string): Promise<boolean> {
 /**
  * Mode and owner come first: where they cannot be had, the file stays as it is, as it does where it would be renamed.
  *
- * @param bytes Undefined: as they are.
+ * @param bytes Undefined: as they are. @returns as `replace`.
  */
-async function overwrite(dest: string, bytes: Buffer | undefined, mode: number, owner: Owner): Promise<void> {
+async function overwrite(
+  dest: string,
+  bytes: Buffer | undefined,
+  mode: number,
+  owner: Owner,
+): Promise<string | undefined> {
   const file = await open(dest, 'r+')
   try {
     await own(file, owner)
@@ -161,21 +165,26 @@ async function overwrite(dest: string, bytes: Buffer | undefined, mode: number, 
       await file.truncate()
       await file.writeFile(bytes)
     }
-    await file.sync()
+    return await reasonAgainst(() => file.sync())
   } finally {
     await file.close()
   }
 }
 
-/** Writes a folder to the disk: some may not be opened for it, and some file systems refuse. */
-async function unsafety(path: string): Promise<string | undefined> {
+/** Some folders may not be opened for it, and some file systems refuse. */
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, 'r')
   try {
-    const folder = await open(path, 'r')
-    try {
-      await folder.sync()
-    } finally {
-      await folder.close()
-    }
+    await folder.sync()
+  } finally {
+    await folder.close()
+  }
+}
+
+/** Why something could not be done; undefined: it was. */
+async function reasonAgainst(work: () => Promise<void>): Promise<string | undefined> {
+  try {
+    await work()
     return undefined
   } catch (error) {
     return reasonOf(error)

@@ -9,15 +9,20 @@ import { eventually } from '../support/eventually.ts'
 import { startRenderRig } from '../support/render-rig.ts'
 import { scratchDir, startChild } from '../support/scratch.ts'
 
-/** Folders that cannot be written to the disk. */
-const broken = vi.hoisted(() => new Set<string>())
+/** Files and folders that cannot be written to the disk; places that nothing can be renamed to. */
+const { broken, mounted } = vi.hoisted(() => ({ broken: new Set<string>(), mounted: new Set<string>() }))
 
 vi.mock('node:fs/promises', async (original) => {
   const real = await original<typeof import('node:fs/promises')>()
   return {
     ...real,
-    open: (path: string, ...rest: never[]) =>
-      broken.has(path) ? Promise.reject(new Error('EIO: i/o error')) : real.open(path, ...rest),
+    open: async (path: string, ...rest: never[]) => {
+      const file = await real.open(path, ...rest)
+      if (broken.has(path)) file.sync = () => Promise.reject(new Error('EIO: i/o error'))
+      return file
+    },
+    rename: (from: string, to: string) =>
+      mounted.has(to) ? Promise.reject(Object.assign(new Error('busy'), { code: 'EBUSY' })) : real.rename(from, to),
   }
 })
 
@@ -78,15 +83,20 @@ describe('a staged file', () => {
   })
 })
 
-test('a folder that cannot be written to the disk after the renaming is told of, and the readers hear of the new file', async () => {
-  const rig = await startRenderRig()
-  await rig.client.set('/s/a', '1')
-  await rig.template('web', '{{getv "/s/a"}}', `keys = ["/s"]\nreload_cmd = "echo x >>${rig.path('reloads')}"`)
-  broken.add(rig.folder)
-  expect(await rig.agent.once(rig.over.signal)).toBe(true)
-  expect([await rig.read('web'), await rig.read('reloads')]).toEqual(['1', 'x\n'])
-  expect(rig.log.lines).toContain('warn the file is in place, but may not outlast a loss of power: EIO: i/o error')
-})
+test.each(['renamed', 'overwritten'])(
+  'a file that is %s and cannot be written to the disk is told of, and its readers hear of it',
+  async (how) => {
+    const rig = await startRenderRig()
+    await rig.client.set('/s/a', '1')
+    await rig.template('web', '{{getv "/s/a"}}', `keys = ["/s"]\nreload_cmd = "echo x >>${rig.path('reloads')}"`)
+    await writeFile(rig.path('web'), 'a longer text')
+    if (how === 'overwritten') mounted.add(rig.path('web'))
+    broken.add(how === 'overwritten' ? rig.path('web') : rig.folder)
+    expect(await rig.agent.once(rig.over.signal)).toBe(true)
+    expect([await rig.read('web'), await rig.read('reloads')]).toEqual(['1', 'x\n'])
+    expect(rig.log.lines).toContain('warn the file is in place, but may not outlast a loss of power: EIO: i/o error')
+  },
+)
 
 test.skipIf(!hasNamespaces)(
   'a file that is mounted by itself gets its mode and is written once (skipped where unshare -rnm may not be had)',
