@@ -11,8 +11,8 @@ import { formatAddress } from './names.ts'
 import type { KeyStore, RegisterLog } from './ports.ts'
 import { Reach } from './reach.ts'
 import { RegisterError } from './register-error.ts'
-import type { RegistrationSettings } from './registration.ts'
 import { keyOfInstance, type Service } from './service.ts'
+import type { RegistrationSettings } from './settings.ts'
 
 /** Instances of one agent. One more is refused, with a line in the log. */
 export const INSTANCES_MAX = 10_000

@@ -11,8 +11,9 @@ import type { Gate } from './gate.ts'
 import type { KeyStore, RegisterLog } from './ports.ts'
 import type { Reach } from './reach.ts'
 import type { InstanceStatus, ServiceInstance } from './record.ts'
-import { Registration, type RegistrationSettings, type StoreState } from './registration.ts'
+import { Registration, type StoreState } from './registration.ts'
 import { describeInstance, type Service } from './service.ts'
+import type { RegistrationSettings } from './settings.ts'
 
 /** What announcements of one agent share. */
 export interface Surroundings {
@@ -67,7 +68,7 @@ export class Announcement {
     this.#health = initialHealth(service)
     this.#status = this.#health
     const { store, settings, storeGate, reach, log } = around
-    this.#registration = new Registration(store, settings, service.exposedPort, storeGate, reach, log)
+    this.#registration = new Registration(store, settings, storeGate, reach, log)
     this.#begin()
     this.#tellStore()
   }
@@ -152,7 +153,9 @@ export class Announcement {
   async #end(deregister: boolean, timeoutMs: number): Promise<boolean> {
     this.#closed = true
     clearTimeout(this.#timer)
+    const hasYielded = this.#registration.state === 'yielded'
     const [done] = await Promise.all([this.#registration.close(deregister, timeoutMs), this.#checker?.close()])
+    if (hasYielded) return done
     const { instance } = this.#service
     if (deregister && done) this.#around.log.info({}, `deregistered ${describeInstance(instance)}`)
     else if (deregister) this.#around.log.warn({}, `could not deregister ${describeInstance(instance)}: its TTL will`)
@@ -200,9 +203,9 @@ export class Announcement {
   }
 
   #tellStore(): void {
-    const { instance } = this.#service
+    const { instance, exposedPort } = this.#service
     const shown: ServiceInstance = { ...instance, status: this.#status, since: this.#since }
-    this.#registration.want(this.#outOfTime ? undefined : shown)
+    this.#registration.want(this.#outOfTime ? undefined : shown, exposedPort)
   }
 }
 

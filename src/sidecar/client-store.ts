@@ -61,7 +61,9 @@ export function clientStore(client: KeysClient, timeoutMs: number): KeyStore {
     },
     async refresh(path, ttl, signal) {
       try {
-        return (await client.refresh(path, { ...call(signal), ttl })).node.value ?? ''
+        const { node, prevNode } = await client.refresh(path, { ...call(signal), ttl })
+        const [value, directory] = [node.value ?? '', node.dir === true]
+        return { value, directory, isEmptied: !directory && value === '' && (prevNode?.value ?? '') !== '' }
       } catch (error) {
         if (isNothingThere(error)) return undefined
         throw error

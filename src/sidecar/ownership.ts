@@ -97,7 +97,7 @@ export class Ownership {
       await this.#alarm.sleepUntil(performance.now() + pauseMs)
       if (signal.aborted) return
       try {
-        const value = await store.refresh(this.#path, ttl, signal)
+        const value = (await store.refresh(this.#path, ttl, signal))?.value
         if (value !== undefined && value !== this.#value) log.warn({ value }, 'another agent has taken this name over')
         if (value === undefined) await store.claim(this.#path, this.#value, ttl, signal)
         failures = 0

@@ -11,6 +11,12 @@ export interface StoredKey {
   readonly directory: boolean
 }
 
+/** A key as a heartbeat finds it. */
+export interface BeatenKey extends StoredKey {
+  /** The heartbeat itself took the value away: an etcd before 2.3, to which it is a write of nothing. */
+  readonly isEmptied: boolean
+}
+
 /** Keys with a TTL. Every method rejects with a `ClientError` when the store cannot be asked, and with the signal's reason. */
 export interface KeyStore {
   /** What stands there by a linearizable read; undefined: nothing. */
@@ -21,8 +27,8 @@ export interface KeyStore {
   add(path: string, value: string, signal: AbortSignal): Promise<void>
   /** Makes a directory with a TTL, or gives that TTL to the one that is there. */
   makeDirectory(path: string, ttl: number, signal: AbortSignal): Promise<void>
-  /** Begins the TTL anew and wakes no watcher. The value that stands there (empty for a directory); undefined: nothing does. */
-  refresh(path: string, ttl: number, signal: AbortSignal): Promise<string | undefined>
+  /** Begins the TTL anew and wakes no watcher. What stands there; undefined: nothing does. */
+  refresh(path: string, ttl: number, signal: AbortSignal): Promise<BeatenKey | undefined>
   /** Removes a key if it has this value: `other`: it has another and stays. */
   removeIf(path: string, value: string, signal: AbortSignal): Promise<'removed' | 'gone' | 'other'>
   /** Removes a directory with all that is in it, if it is there. */

@@ -6,7 +6,6 @@
 import { parseLayouts } from './layouts/keys.ts'
 import type { LayoutName } from './layouts/layout.ts'
 import { RegisterError } from './register-error.ts'
-import type { RegistrationSettings } from './registration.ts'
 
 export interface AnnounceOptions {
   /** Whole seconds for which an announcement outlives its announcer. 30. */
@@ -21,6 +20,19 @@ export interface AnnounceOptions {
   readonly prefix?: string
   /** Domain for the layout `skydns2`. `skydns.local`. */
   readonly domain?: string
+}
+
+/** What all instances of an agent have in common. */
+export interface RegistrationSettings {
+  readonly layouts: readonly LayoutName[]
+  /** Directory of the services, clean. */
+  readonly prefix: string
+  /** Of SkyDNS. */
+  readonly domain: string
+  /** Time between heartbeats. Milliseconds. */
+  readonly refreshMs: number
+  /** Time between comparisons with the store. Milliseconds. */
+  readonly resyncMs: number
 }
 
 export interface AnnounceSettings extends RegistrationSettings {

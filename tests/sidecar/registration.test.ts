@@ -1,34 +1,14 @@
 /** One instance in a store that fails in every way. */
-import { describe, expect, onTestFinished, test } from 'vitest'
-import { Gate } from '../../src/sidecar/gate.ts'
-import type { LayoutName } from '../../src/sidecar/layouts/layout.ts'
-import { SILENT } from '../../src/sidecar/ports.ts'
-import { Reach } from '../../src/sidecar/reach.ts'
-import { makeInstance, renderRecord } from '../../src/sidecar/record.ts'
-import { Registration } from '../../src/sidecar/registration.ts'
+import { describe, expect, test } from 'vitest'
+import { renderRecord } from '../../src/sidecar/record.ts'
 import { eventually } from '../support/eventually.ts'
 import { FakeKeyStore } from '../support/fake-key-store.ts'
-
-const api = makeInstance({ name: 'api', id: 'h:api:80', host: '10.0.0.5', port: 80, ttl: 30 })
-const META = '/services/api/_meta/h:api:80'
-const ADDRESS = '/services/api/h:api:80'
-
-interface Times {
-  readonly refreshMs?: number
-  readonly resyncMs?: number
-  readonly layouts?: readonly LayoutName[]
-}
-
-function rig({ refreshMs = 20, resyncMs = 100_000, layouts = ['registrator'] }: Times = {}) {
-  const store = new FakeKeyStore()
-  const settings = { layouts, prefix: '/services', domain: 'd', refreshMs, resyncMs }
-  const registration = new Registration(store, settings, 80, new Gate(1), new Reach(SILENT), SILENT)
-  onTestFinished(async () => {
-    store.comeBack()
-    await registration.close(false, 1_000)
-  })
-  return { store, registration }
-}
+import {
+  API_ADDRESS as ADDRESS,
+  API as api,
+  API_META as META,
+  registrationRig as rig,
+} from '../support/registration-rig.ts'
 
 describe('registering', () => {
   test('writes the record before the address, and removes it after', async () => {
@@ -37,7 +17,7 @@ describe('registering', () => {
     await registration.settled()
     expect(store.calls).toEqual([`write ${META}`, `write ${ADDRESS}`])
     expect(await registration.close(true, 1_000)).toBe(true)
-    expect(store.calls.slice(2)).toEqual([`remove ${ADDRESS}`, `remove ${META}`])
+    expect(store.calls.slice(2)).toEqual([`read ${META}`, `remove ${ADDRESS}`, `remove ${META}`])
     expect(store.keys.size).toBe(0)
   })
 
@@ -47,7 +27,7 @@ describe('registering', () => {
     await registration.settled()
     registration.want({ ...api, status: 'draining' })
     await registration.settled()
-    expect(store.calls.slice(2)).toEqual([`remove ${ADDRESS}`, `write ${META}`])
+    expect(store.calls.slice(2)).toEqual([`read ${META}`, `remove ${ADDRESS}`, `write ${META}`])
     registration.want(api)
     await registration.settled()
     expect(store.keys.get(ADDRESS)).toBe('10.0.0.5:80')
@@ -153,9 +133,10 @@ describe('heartbeats', () => {
   test('write where the server empties what it should refresh', async () => {
     const { store, registration } = rig()
     const refresh = store.refresh.bind(store)
-    store.refresh = (path) => {
+    store.refresh = async (path) => {
       store.keys.set(path, '')
-      return refresh(path)
+      const found = await refresh(path)
+      return found && { ...found, isEmptied: true }
     }
     registration.want(api)
     await registration.settled()

@@ -13,6 +13,8 @@ export class FakeKeyStore implements KeyStore {
   readonly calls: string[] = []
   /** What every call fails with; undefined: none. */
   failing: ClientError | undefined
+  /** What the store answers instead of doing a call, as `write /path`; undefined: it does it. */
+  refusal: (call: string) => ClientError | undefined = () => undefined
   /** Calls of this name are applied, and then fail as if their answer were lost. */
   losesAnswersOf: string | undefined
   /** Calls under way at most, so far. */
@@ -55,11 +57,17 @@ export class FakeKeyStore implements KeyStore {
     return this.#do('mkdir', path, () => void this.keys.set(path, undefined))
   }
 
-  refresh(path: string): Promise<string | undefined> {
-    return this.#do('refresh', path, () => (this.keys.has(path) ? (this.keys.get(path) ?? '') : undefined))
+  refresh(path: string): ReturnType<KeyStore['refresh']> {
+    return this.#do('refresh', path, () => {
+      if (!this.keys.has(path)) return undefined
+      const value = this.keys.get(path)
+      return { value: value ?? '', directory: value === undefined, isEmptied: false }
+    })
   }
 
   removeIf(path: string, value: string): ReturnType<KeyStore['removeIf']> {
+    // As the client does: the API cannot compare with nothing.
+    if (value === '') return Promise.reject(new RangeError('prevValue is empty'))
     return this.#do('remove', path, () => {
       if (!this.keys.has(path)) return 'gone'
       if (this.keys.get(path) !== value) return 'other'
@@ -104,6 +112,8 @@ export class FakeKeyStore implements KeyStore {
     this.#running--
     this.calls.push(`${name} ${path}`)
     if (this.failing !== undefined) throw this.failing
+    const refusal = this.refusal(`${name} ${path}`)
+    if (refusal !== undefined) throw refusal
     const result = work()
     if (this.losesAnswersOf === name) {
       throw new ClientError('MUSTER_CLIENT_TIMEOUT', 'no answer', { definite: false, retriable: true })

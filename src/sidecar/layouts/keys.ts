@@ -19,13 +19,18 @@ const LAYOUTS: Readonly<Record<LayoutName, Layout>> = {
   traefik1: traefik1Layout,
 }
 
+/** A key and the layout to which it belongs. */
+export interface PlacedKey extends LayoutKey {
+  readonly layout: LayoutName
+}
+
 /** Keys in the order in which they are written; removed in the reverse one. */
 export function keysOf(
   instance: ServiceInstance,
   layouts: readonly LayoutName[],
   place: Placement,
-): readonly LayoutKey[] {
-  return layouts.flatMap((name) => LAYOUTS[name](instance, place))
+): readonly PlacedKey[] {
+  return layouts.flatMap((layout) => LAYOUTS[layout](instance, place).map((key) => ({ ...key, layout })))
 }
 
 /** Reads `a,b`. @throws RegisterError `MUSTER_REGISTER_BAD_SETTINGS` on a name that is none, or two that want the same keys. */

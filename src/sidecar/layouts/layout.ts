@@ -23,6 +23,8 @@ export interface LayoutKey {
   /** Empty for a directory. */
   readonly value: string
   readonly kind: KeyKind
+  /** Its value tells this instance from a successor under the same id, as far as the layout lets. */
+  readonly tells?: boolean
 }
 
 /** Where the trees are. */

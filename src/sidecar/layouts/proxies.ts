@@ -17,7 +17,7 @@ export const backendsLayout: Layout = (instance, { exposedPort }) => {
   const shortId = createHash('sha256').update(instance.id).digest('hex').slice(0, SHORT_ID_CHARS)
   return [
     { path: `${directory}/port`, value: String(exposedPort), kind: 'common' },
-    { path: `${directory}/${shortId}`, value: formatAddress(instance), kind: 'own' },
+    { path: `${directory}/${shortId}`, value: formatAddress(instance), kind: 'own', tells: true },
   ]
 }
 
@@ -26,7 +26,12 @@ export const vulcandLayout: Layout = (instance) => {
   const directory = `/vulcand/backends/${instance.name}`
   return [
     { path: `${directory}/backend`, value: '{"Type":"http"}', kind: 'shared' },
-    { path: `${directory}/servers/${instance.id}`, value: JSON.stringify({ URL: urlOf(instance) }), kind: 'own' },
+    {
+      path: `${directory}/servers/${instance.id}`,
+      value: JSON.stringify({ URL: urlOf(instance) }),
+      kind: 'own',
+      tells: true,
+    },
   ]
 }
 
@@ -37,7 +42,7 @@ export const traefik1Layout: Layout = (instance) => {
   return [
     { path: directory, value: '', kind: 'directory' },
     { path: `${directory}/weight`, value: String(instance.weight), kind: 'inside' },
-    { path: `${directory}/url`, value: urlOf(instance), kind: 'inside' },
+    { path: `${directory}/url`, value: urlOf(instance), kind: 'inside', tells: true },
   ]
 }
 

@@ -27,7 +27,8 @@ export function metaDirectory(prefix: string, service: string): string {
 
 export const registratorLayout: Layout = (instance, { prefix }) => {
   const { name, id } = instance
-  const meta = { path: `${metaDirectory(prefix, name)}/${id}`, value: renderRecord(instance), kind: 'own' } as const
+  const path = `${metaDirectory(prefix, name)}/${id}`
+  const meta = { path, value: renderRecord(instance), kind: 'own', tells: true } as const
   if (!isRoutable(instance)) return [meta]
   return [meta, { path: `${serviceDirectory(prefix, name)}/${id}`, value: formatAddress(instance), kind: 'own' }]
 }
@@ -35,7 +36,8 @@ export const registratorLayout: Layout = (instance, { prefix }) => {
 export const jsonLayout: Layout = (instance, { prefix }) => {
   if (!isRoutable(instance)) return []
   const { name, id } = instance
-  return [{ path: `${serviceDirectory(prefix, name)}/${id}`, value: renderRecord(instance), kind: 'own' }]
+  const path = `${serviceDirectory(prefix, name)}/${id}`
+  return [{ path, value: renderRecord(instance), kind: 'own', tells: true }]
 }
 
 /**

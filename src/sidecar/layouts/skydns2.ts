@@ -14,7 +14,8 @@ const HASH_CHARS = 8
 export const skydns2Layout: Layout = (instance, { domain }) => {
   if (!isRoutable(instance)) return []
   const { name, id } = instance
-  return [{ path: `${skydns2Directory(domain, name)}/${label(id)}`, value: renderRecord(instance), kind: 'own' }]
+  const path = `${skydns2Directory(domain, name)}/${label(id)}`
+  return [{ path, value: renderRecord(instance), kind: 'own', tells: true }]
 }
 
 /** Where the records of a service stand, each under a label. */
