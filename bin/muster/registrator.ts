@@ -125,11 +125,11 @@ function engineFeed(
 ): Feed {
   const rules = rulesOf(words)
   const { hostName } = rules
-  const { prefix, ttl, refreshMs, resyncMs } = settings
-  const ownership = new Ownership({ store, prefix, hostName, ttl, refreshMs, log })
+  const { prefix, ttl, resyncMs } = settings
+  const ownership = new Ownership({ store, prefix, hostName, ttl, log })
   const clean = async (): Promise<void> => {
     try {
-      await removeStale({ store, prefix, hostName, agent, log }, signal)
+      if (await ownership.isOurs(signal)) await removeStale({ store, prefix, hostName, agent, log }, signal)
     } catch (error) {
       if (!signal.aborted)
         log.warn({ err: error }, 'could not look for stale entries: trying again at the next comparison')

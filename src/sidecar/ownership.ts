@@ -3,6 +3,9 @@
  *
  * Owns: the key `<prefix>/_agents/<host name>`, which the one that works there keeps alive. Two under one name would take each
  * other's entries for their own stale ones.
+ *
+ * After a `kill -9` the next one has to wait until the name expires, and the entries that the dead one kept alive go on to be
+ * read. So the name lives for a third of their time: the earliest of them, a heartbeat old, has as much left when the name is free.
  */
 import { randomUUID } from 'node:crypto'
 import { ClientError } from '../client/errors.ts'
@@ -15,9 +18,8 @@ export interface OwnershipOptions {
   /** Directory of the services, clean. */
   readonly prefix: string
   readonly hostName: string
-  /** Whole seconds. */
+  /** That of the entries. Whole seconds. */
   readonly ttl: number
-  readonly refreshMs: number
   readonly log: RegisterLog
 }
 
@@ -27,6 +29,8 @@ const LOOK_MS = 250
 const MARGIN_MS = 2_000
 const BACK_OFF_MS_MAX = 5_000
 const CLOSE_MS_MAX = 1_000
+/** Of the entries' TTL, the name's; and of that, the time between its heartbeats. */
+const PARTS = 3
 
 export class Ownership {
   readonly #options: OwnershipOptions
@@ -34,13 +38,23 @@ export class Ownership {
   readonly #value: string
   readonly #alarm = new Alarm()
   readonly #over = new AbortController()
+  /** Whole seconds. */
+  readonly #ttl: number
+  #isHeld = false
   #running: Promise<void> | undefined
 
   constructor(options: OwnershipOptions) {
     this.#options = options
     const { prefix, hostName, ttl } = options
+    this.#ttl = Math.max(1, Math.floor(ttl / PARTS))
     this.#path = `${prefix === '/' ? '' : prefix}/_agents/${hostName}`
-    this.#value = JSON.stringify({ id: randomUUID(), pid: process.pid, ttl, since: new Date().toISOString() })
+    const since = new Date().toISOString()
+    this.#value = JSON.stringify({ id: randomUUID(), pid: process.pid, ttl: this.#ttl, since })
+  }
+
+  /** Whether the name is ours now. Without it nobody's entries may be taken for stale ones. @throws ClientError; the signal's reason. */
+  async isOurs(signal: AbortSignal): Promise<boolean> {
+    return (await this.#options.store.read(this.#path, signal))?.value === this.#value
   }
 
   /**
@@ -48,16 +62,16 @@ export class Ownership {
    * @throws RegisterError `MUSTER_REGISTER_DUPLICATE_AGENT` when another keeps it alive; the signal's reason.
    */
   async claim(signal: AbortSignal): Promise<void> {
-    const { store, hostName, ttl, log } = this.#options
+    const { store, hostName, log } = this.#options
     let deadlineMs: number | undefined
     for (let failures = 0; ; ) {
       signal.throwIfAborted()
       try {
-        if (await store.claim(this.#path, this.#value, ttl, signal)) break
+        if (await store.claim(this.#path, this.#value, this.#ttl, signal)) break
         failures = 0
         if (deadlineMs === undefined) {
           const held = (await store.read(this.#path, signal))?.value ?? ''
-          deadlineMs = performance.now() + ttlIn(held, ttl) * 1000 + MARGIN_MS
+          deadlineMs = performance.now() + ttlIn(held, this.#ttl) * 1000 + MARGIN_MS
           log.info({ held }, `another agent has the name "${hostName}": waiting to see whether it is alive`)
         }
         if (performance.now() > deadlineMs) {
@@ -74,6 +88,7 @@ export class Ownership {
         await pause(backOffMs(failures, BACK_OFF_MS_MAX), signal)
       }
     }
+    this.#isHeld = true
     this.#running = this.#keep()
   }
 
@@ -89,17 +104,19 @@ export class Ownership {
   }
 
   async #keep(): Promise<void> {
-    const { store, ttl, refreshMs, log } = this.#options
+    const { log } = this.#options
     const { signal } = this.#over
+    const refreshMs = (this.#ttl * 1000) / PARTS
     let failures = 0
     while (!signal.aborted) {
-      const pauseMs = failures === 0 ? refreshMs : backOffMs(failures, Math.min(BACK_OFF_MS_MAX, refreshMs))
+      const pauseMs = failures === 0 ? refreshMs : backOffMs(failures, refreshMs / 2)
       await this.#alarm.sleepUntil(performance.now() + pauseMs)
       if (signal.aborted) return
       try {
-        const value = (await store.refresh(this.#path, ttl, signal))?.value
-        if (value !== undefined && value !== this.#value) log.warn({ value }, 'another agent has taken this name over')
-        if (value === undefined) await store.claim(this.#path, this.#value, ttl, signal)
+        const wasHeld = this.#isHeld
+        this.#isHeld = await this.#beat(signal)
+        if (wasHeld && !this.#isHeld)
+          log.warn({ path: this.#path }, 'another agent has taken this name: cleaning no more')
         failures = 0
       } catch (error) {
         if (signal.aborted) return
@@ -107,6 +124,17 @@ export class Ownership {
         failures++
       }
     }
+  }
+
+  /** Keeps the name, or takes it again where nobody has it; whether it is ours. */
+  async #beat(signal: AbortSignal): Promise<boolean> {
+    const { store } = this.#options
+    // Only what is ours is kept alive: another's name must end with the other.
+    if (!this.#isHeld && !(await this.isOurs(signal))) return store.claim(this.#path, this.#value, this.#ttl, signal)
+    const found = await store.refresh(this.#path, this.#ttl, signal)
+    if (found === undefined) return store.claim(this.#path, this.#value, this.#ttl, signal)
+    if (found.isEmptied) await store.write(this.#path, this.#value, this.#ttl, signal)
+    return found.isEmptied || found.value === this.#value
   }
 }
 

@@ -1,8 +1,9 @@
 /** One registrator under each host name, and what an earlier one left behind. */
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
+import { ClientError } from '../../src/client/errors.ts'
 import { Agent } from '../../src/sidecar/agent.ts'
 import { Ownership } from '../../src/sidecar/ownership.ts'
-import { SILENT } from '../../src/sidecar/ports.ts'
+import { type KeyStore, type RegisterLog, SILENT } from '../../src/sidecar/ports.ts'
 import { makeInstance, renderRecord } from '../../src/sidecar/record.ts'
 import { settleService } from '../../src/sidecar/service.ts'
 import { settleAnnouncing } from '../../src/sidecar/settings.ts'
@@ -11,10 +12,11 @@ import { eventually } from '../support/eventually.ts'
 import { FakeKeyStore } from '../support/fake-key-store.ts'
 
 const never = new AbortController().signal
+const AWAY = new ClientError('MUSTER_CLIENT_UNREACHABLE', 'away', { definite: true, retriable: true })
 const KEY = '/services/_agents/h1'
 
-function owner(store: FakeKeyStore, ttl = 1): Ownership {
-  const ownership = new Ownership({ store, prefix: '/services', hostName: 'h1', ttl, refreshMs: 20, log: SILENT })
+function owner(store: FakeKeyStore, ttl = 1, log: RegisterLog = SILENT): Ownership {
+  const ownership = new Ownership({ store, prefix: '/services', hostName: 'h1', ttl, log })
   onTestFinished(() => ownership.close())
   return ownership
 }
@@ -58,6 +60,69 @@ test('a store that is away is waited for, until told to end', async () => {
   const other = owner(store).claim(over.signal)
   over.abort(new Error('enough'))
   await expect(other).rejects.toThrow('enough')
+})
+
+test('an agent that loses its name says so once, leaves it to the other, and takes it again when it is free', async () => {
+  const store = new FakeKeyStore()
+  const lines: string[] = []
+  const ownership = owner(store, 1, { ...SILENT, warn: (_, line) => void lines.push(line) })
+  await ownership.claim(never)
+  expect(await ownership.isOurs(never)).toBe(true)
+  store.keys.set(KEY, 'another')
+  await eventually('it noticed', () => lines.length > 0)
+  expect(await ownership.isOurs(never)).toBe(false)
+  store.calls.length = 0
+  await eventually('it looks on', () => store.calls.filter((call) => call === `read ${KEY}`).length >= 2)
+  expect(store.calls).not.toContain(`refresh ${KEY}`)
+  expect(store.keys.get(KEY)).toBe('another')
+  store.keys.delete(KEY)
+  await eventually('it is back', () => ownership.isOurs(never))
+  expect(lines).toHaveLength(1)
+})
+
+test('after a kill -9 the next one has the name, and announces all, before any entry expires', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance', 'Date'] })
+  onTestFinished(() => void vi.useRealTimers())
+  const store = new FakeKeyStore()
+  store.expires = true
+  const settings = settleAnnouncing({})
+  const services = Array.from({ length: 100 }, (_, at) => {
+    return settleService({ name: 'web', id: `h1:${at}`, host: '10.0.0.5', port: 1 + at, agent: 'h1' }, settings.ttl)
+  })
+  const start = (process: KeyStore) => {
+    const agent = new Agent({ store: process, settings, log: SILENT, shutdownMs: 1_000 })
+    onTestFinished(async () => void (await agent.close(false)))
+    const ownership = new Ownership({
+      store: process,
+      prefix: '/services',
+      hostName: 'h1',
+      ttl: settings.ttl,
+      log: SILENT,
+    })
+    onTestFinished(() => ownership.close())
+    const announced = ownership.claim(never).then(() => agent.replace(services))
+    return { agent, announced }
+  }
+  const pass = async (seconds: number): Promise<void> => {
+    for (let step = 0; step < seconds * 10; step++) {
+      await vi.advanceTimersByTimeAsync(100)
+      await new Promise((done) => setImmediate(done))
+    }
+  }
+  let isDead = false
+  const mortal = new Proxy<KeyStore>(store, {
+    get: (target, name) => (isDead ? () => Promise.reject(AWAY) : Reflect.get(target, name).bind(target)),
+  })
+  const first = start(mortal)
+  await pass(45)
+  expect(store.keys.size).toBe(201)
+  isDead = true
+  start(store)
+  await pass(45)
+  // Of the dead one's keys its name alone has expired.
+  expect(store.expired).toEqual([KEY])
+  expect(store.keys.size).toBe(201)
+  await first.announced
 })
 
 test("only a registrator's own stale entries are removed", async () => {

@@ -1,7 +1,8 @@
 /**
  * A store of keys in memory that fails as a test pleases, and tells what was asked of it.
  *
- * Owns: keys, failures, the list of calls. TTLs do not run: a test removes a key to let it expire. Asserts nothing.
+ * Owns: keys, failures, the list of calls. TTLs run where a test wants it, by its clock; else it
+ * removes a key to let it expire. Asserts nothing.
  */
 import { ClientError } from '../../src/client/errors.ts'
 import type { KeyStore } from '../../src/sidecar/ports.ts'
@@ -17,6 +18,11 @@ export class FakeKeyStore implements KeyStore {
   refusal: (call: string) => ClientError | undefined = () => undefined
   /** Calls of this name are applied, and then fail as if their answer were lost. */
   losesAnswersOf: string | undefined
+  /** Whether TTLs run. */
+  expires = false
+  /** Paths of keys whose TTL was over. */
+  readonly expired: string[] = []
+  readonly #deadlinesMs = new Map<string, number>()
   /** Calls under way at most, so far. */
   peak = 0
   #running = 0
@@ -44,7 +50,7 @@ export class FakeKeyStore implements KeyStore {
   }
 
   write(path: string, value: string, ttl: number | undefined): Promise<void> {
-    return this.#do(ttl === undefined ? 'write-permanent' : 'write', path, () => void this.keys.set(path, value))
+    return this.#do(ttl === undefined ? 'write-permanent' : 'write', path, () => this.#set(path, value, ttl))
   }
 
   add(path: string, value: string): Promise<void> {
@@ -57,10 +63,11 @@ export class FakeKeyStore implements KeyStore {
     return this.#do('mkdir', path, () => void this.keys.set(path, undefined))
   }
 
-  refresh(path: string): ReturnType<KeyStore['refresh']> {
+  refresh(path: string, ttl = 0): ReturnType<KeyStore['refresh']> {
     return this.#do('refresh', path, () => {
       if (!this.keys.has(path)) return undefined
       const value = this.keys.get(path)
+      this.#set(path, value, ttl)
       return { value: value ?? '', directory: value === undefined, isEmptied: false }
     })
   }
@@ -82,10 +89,10 @@ export class FakeKeyStore implements KeyStore {
     })
   }
 
-  claim(path: string, value: string): Promise<boolean> {
+  claim(path: string, value: string, ttl = 0): Promise<boolean> {
     return this.#do('claim', path, () => {
       if (this.keys.has(path)) return this.keys.get(path) === value
-      this.keys.set(path, value)
+      this.#set(path, value, ttl)
       return true
     })
   }
@@ -106,11 +113,25 @@ export class FakeKeyStore implements KeyStore {
     })
   }
 
+  #set(path: string, value: string | undefined, ttl = Number.POSITIVE_INFINITY): void {
+    this.keys.set(path, value)
+    this.#deadlinesMs.set(path, performance.now() + ttl * 1000)
+  }
+
+  #expire(): void {
+    for (const [path, deadlineMs] of this.#deadlinesMs) {
+      if (deadlineMs > performance.now() || !this.keys.delete(path)) continue
+      this.expired.push(path)
+      this.#deadlinesMs.delete(path)
+    }
+  }
+
   async #do<T>(name: string, path: string, work: () => T): Promise<T> {
     this.peak = Math.max(this.peak, ++this.#running)
     await new Promise((done) => setImmediate(done))
     this.#running--
     this.calls.push(`${name} ${path}`)
+    if (this.expires) this.#expire()
     if (this.failing !== undefined) throw this.failing
     const refusal = this.refusal(`${name} ${path}`)
     if (refusal !== undefined) throw refusal
