@@ -79,23 +79,26 @@ export async function runAgent({ words, settings, connection, feed, beside, ling
   let closing: Promise<unknown> = Promise.resolve()
   const reports: { close(): Promise<void> }[] = []
   let removes = words.deregisterOnExit
+  let running: Beside | undefined
   try {
-    const running = beside?.()
     const ended = Promise.withResolvers<End>()
     for (const signal of ENDING) signals.on(signal, () => ended.resolve({ by: 'signal', signal }))
-    if (running !== undefined) {
-      for (const signal of PASSED_ON) signals.on(signal, () => running.kill(signal))
-      void running.exited.then((status) => ended.resolve({ by: 'command', status }))
+    // Before the command: whoever is told of a mistake must not find it running with nobody beside it.
+    if (words.metricsAddr !== undefined) reports.push(await ReportServer.open(words.metricsAddr, agent))
+    if (words.statusFile !== undefined) reports.push(new StatusFile(words.statusFile, agent, log))
+    const control = words.once === true ? undefined : await Control.open(runtimeFolder(), agent, log)
+    if (control !== undefined) reports.push(control)
+    const started = beside?.()
+    running = started
+    if (started !== undefined) {
+      for (const signal of PASSED_ON) signals.on(signal, () => started.kill(signal))
+      void started.exited.then((status) => ended.resolve({ by: 'command', status }))
     } else {
       signals.on('SIGUSR1', () => resync(agent, source))
       signals.on('SIGUSR2', () => log.info({ instances: agent.status }, 'state'))
       signals.on('SIGHUP', () => log.info({}, 'nothing to read again'))
     }
     if (source.reload !== undefined) signals.on('SIGHUP', source.reload)
-    if (words.metricsAddr !== undefined) reports.push(await ReportServer.open(words.metricsAddr, agent))
-    if (words.statusFile !== undefined) reports.push(new StatusFile(words.statusFile, agent, log))
-    const control = words.once === true ? undefined : await Control.open(runtimeFolder(), agent, log)
-    if (control !== undefined) reports.push(control)
 
     const begun = source.begin()
     begun.catch(() => {})
@@ -113,6 +116,12 @@ export async function runAgent({ words, settings, connection, feed, beside, ling
     if (end.by === 'command') return end.status
     if (running === undefined) return 0
     return await endCommand(running, end.signal, lingerMs, signals)
+  } catch (error) {
+    await source.end()
+    closing = agent.close(removes)
+    await closing
+    if (running !== undefined) await endCommand(running, 'SIGTERM', lingerMs, signals)
+    throw error
   } finally {
     over.abort(new Error('over'))
     signals.end()

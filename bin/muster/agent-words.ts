@@ -11,7 +11,7 @@ import type { LayoutName } from '../../src/sidecar/layouts/layout.ts'
 import { type AnnounceSettings, settleAnnouncing } from '../../src/sidecar/settings.ts'
 import { type ConnectionWords, wholeNumber } from './connection.ts'
 import { ourVariable, variable } from './endpoints.ts'
-import { durationMs } from './go-values.ts'
+import { spanMs } from './go-values.ts'
 
 const RESYNC_S_DEFAULT = 60
 const SHUTDOWN_MS_DEFAULT = 5_000
@@ -58,7 +58,7 @@ export function addAgentOptions(command: Command): Command {
     .option('--prefix <PATH>', 'directory of the services (default: /services)')
     .option('--domain <DOMAIN>', 'domain for skydns2 (default: skydns.local)')
     .option('--hostname <NAME>', "stands in ids (default: this machine's)")
-    .option('--shutdown-timeout <DURATION>', 'how long removing may take', durationMs, SHUTDOWN_MS_DEFAULT)
+    .option('--shutdown-timeout <DURATION>', 'how long removing may take', spanMs, SHUTDOWN_MS_DEFAULT)
     .option('--no-deregister-on-exit', 'leave everything to its TTL, for a new agent that takes over')
     .option('--status-file <FILE>', 'keep in this file what is known, as JSON')
     .option('--metrics-addr <ADDR>', 'serve /metrics and /status here, e.g. :9180')

@@ -13,7 +13,7 @@ import { createLog } from '../../src/log.ts'
 import { formatAddress } from '../../src/sidecar/names.ts'
 import type { RegisterLog } from '../../src/sidecar/ports.ts'
 import { type ConnectionWords, connectionOf, wholeNumber } from './connection.ts'
-import { durationMs } from './go-values.ts'
+import { spanMs } from './go-values.ts'
 import { addLookOptions, type LookWords, lookOf } from './look-words.ts'
 
 interface AmbassadorWords extends ConnectionWords, LookWords {
@@ -57,13 +57,13 @@ export function addAmbassador(program: Command): void {
         'least',
       ] satisfies Balance[]),
     )
-    .option('--connect-timeout <DURATION>', 'how long one instance may take to accept (default: 2s)', durationMs)
-    .option('--wait <DURATION>', 'how long a connection waits when nobody takes it (default: 3s)', durationMs)
-    .option('--drain-timeout <DURATION>', 'how long connections to a removed instance go on (default: 1m)', durationMs)
+    .option('--connect-timeout <DURATION>', 'how long one instance may take to accept (default: 2s)', spanMs)
+    .option('--wait <DURATION>', 'how long a connection waits when nobody takes it (default: 3s)', spanMs)
+    .option('--drain-timeout <DURATION>', 'how long connections to a removed instance go on (default: 1m)', spanMs)
     .option(
       '--shutdown-timeout <DURATION>',
       'how long connections go on when this is told to end',
-      durationMs,
+      spanMs,
       SHUTDOWN_MS_DEFAULT,
     )
     .option(

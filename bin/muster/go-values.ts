@@ -15,6 +15,8 @@ const UNITS_MS: Readonly<Record<string, number>> = {
   m: 60_000,
   h: 3_600_000,
 }
+/** A timer would fire at once beyond 24 days. */
+const SPAN_MS_MAX = 86_400_000
 const PART = /(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)/y
 
 /** Milliseconds of a duration such as `300ms`, `1.5h`, `2h45m`, `0`. @throws InvalidArgumentError on anything else. */
@@ -31,6 +33,13 @@ export function durationMs(text: string): number {
   }
   if (at !== body.length || body === '') throw new InvalidArgumentError('parse error')
   return sign * ms
+}
+
+/** As `durationMs`, for times that pass: from nothing to a day. @throws InvalidArgumentError on anything else. */
+export function spanMs(text: string): number {
+  const ms = durationMs(text)
+  if (ms >= 0 && ms <= SPAN_MS_MAX) return ms
+  throw new InvalidArgumentError('expected 0s to 24h')
 }
 
 /** A whole number: decimal, `0x…`, `0o…` or `0…`, `0b…`, with `_` between digits. @throws InvalidArgumentError on anything else. */

@@ -16,7 +16,7 @@ import { type AgentParts, type Feed, runAgent } from './agent-run.ts'
 import { type AgentWords, addAgentOptions, announcingOf } from './agent-words.ts'
 import { startBeside } from './beside.ts'
 import { connectionOf, wholeNumber } from './connection.ts'
-import { durationMs } from './go-values.ts'
+import { spanMs } from './go-values.ts'
 import { withManners } from './words.ts'
 
 interface RegisterWords extends AgentWords {
@@ -74,14 +74,14 @@ export function addRegister(program: Command): void {
     .option('--weight <N>', 'share of the load', wholeNumber(0, WEIGHT_MAX))
     .option('--priority <N>', 'lower is asked first', wholeNumber(0, WEIGHT_MAX))
     .option('--check <CHECK>', 'how to tell that it is well')
-    .option('--check-interval <DURATION>', 'time between checks (default: 10s)', durationMs)
-    .option('--check-timeout <DURATION>', 'how long one may take (default: 5s)', durationMs)
+    .option('--check-interval <DURATION>', 'time between checks (default: 10s)', spanMs)
+    .option('--check-timeout <DURATION>', 'how long one may take (default: 5s)', spanMs)
     .option('--rise <N>', 'good checks that make it pass (default: 1)', wholeNumber(1, COUNT_MAX))
     .option('--fall <N>', 'bad checks that make it critical (default: 2)', wholeNumber(1, COUNT_MAX))
     .option('--initial-status <STATUS>', 'passing or critical, until the first check (default: critical)')
-    .option('--deregister-after <DURATION>', 'take it out whole when it was critical for so long', durationMs)
+    .option('--deregister-after <DURATION>', 'take it out whole when it was critical for so long', spanMs)
     .option('--file <FILE>', 'YAML, TOML or JSON with a list of services')
-    .option('--linger <DURATION>', 'time between taking it out and telling the command to end', durationMs, 0)
+    .option('--linger <DURATION>', 'time between taking it out and telling the command to end', spanMs, 0)
   withManners(addAgentOptions(command), { takesDashes: false })
     .addHelpText('after', HELP)
     .action(async (name: string | undefined, rest: readonly string[], _words: object, self: Command) => {
@@ -89,6 +89,8 @@ export function addRegister(program: Command): void {
       if (words.file === undefined && (name === undefined || words.port === undefined)) {
         self.error('error: give a NAME and --port, or --file')
       }
+      if (words.once === true && (rest.length > 0 || (words.file !== undefined && name !== undefined)))
+        self.error('error: --once does not run a COMMAND')
       process.exitCode = await run(name ?? '', rest, words)
     })
 }

@@ -6,7 +6,7 @@ import { addGlobalOptions, wholeNumber } from '../../bin/muster/connection.ts'
 import { addKeyCommands } from '../../bin/muster/etcdctl/keys.ts'
 import { addMemberCommands } from '../../bin/muster/etcdctl/members.ts'
 import { addWatchCommands } from '../../bin/muster/etcdctl/watch.ts'
-import { durationMs, integer } from '../../bin/muster/go-values.ts'
+import { durationMs, integer, spanMs } from '../../bin/muster/go-values.ts'
 import { addRenderOptions } from '../../bin/muster/render-words.ts'
 import { readWords } from '../../bin/muster/words.ts'
 
@@ -147,6 +147,11 @@ test('durations are read as Go reads them', () => {
   expect(durationMs('-1s')).toBe(-1000)
   for (const wrong of ['', '3', 's', '1 s', '1s2', '-', '1d'])
     expect(() => durationMs(wrong), wrong).toThrow('parse error')
+})
+
+test('times that pass are neither negative nor longer than a timer can run', () => {
+  expect(['0s', '1m', '24h'].map(spanMs)).toEqual([0, 60_000, 86_400_000])
+  for (const wrong of ['-1s', '25h']) expect(() => spanMs(wrong), wrong).toThrow('expected 0s to 24h')
 })
 
 test('whole numbers are read as Go reads them', () => {
