@@ -184,6 +184,70 @@ test('a proxy that does not let lists through empties nothing, and ends nothing'
   await has('/services/new/h1:new:80')
 })
 
+test.each(['hangs', 'fails'] as const)(
+  'a container about which the engine %s keeps no other from being followed, and is made up for',
+  async (silence) => {
+    const lines: string[] = []
+    const warn = (_: object, line: string): void => void lines.push(line)
+    const { fake, store, follower, has, lacks, listings } = await rig({
+      lookMs: 50,
+      againMs: 50,
+      log: { ...SILENT, warn },
+    })
+    const first = fake.run({ name: 'first', ports: { '80/tcp': 9_000 } })
+    const web = fake.run(WEB)
+    fake.silences.set(first, silence)
+    await follower.start()
+    await has('/services/web/h1:web:80')
+    // What an earlier agent announced of it must not be taken for stale.
+    expect(listings()).toBe(0)
+    fake.run({ name: 'new', ports: { '80/tcp': 9_001 } })
+    await has('/services/new/h1:new:80')
+    fake.silences.delete(first)
+    await has('/services/first/h1:first:80')
+    expect(lines).toEqual([expect.stringContaining('going on with the others')])
+    // One that is known stays as it is.
+    fake.silences.set(web, silence)
+    follower.relist()
+    await eventually('it is told', () => lines.length === 2)
+    expect(store.keys.has('/services/web/h1:web:80')).toBe(true)
+    fake.destroy(web)
+    await lacks('/services/web/_meta/h1:web:80')
+    expect(fake.asked.filter((path) => path === '/events')).toHaveLength(1)
+  },
+)
+
+test('of two containers with one name and id the one that started last counts, and the end of either leaves the other', async () => {
+  const { fake, store, follower, has } = await rig()
+  const shared = (name: string, startedAt: number, port: number, health?: string) =>
+    fake.run({
+      ...{ name, startedAt, env: ['SERVICE_NAME=web', 'SERVICE_ID=a'], ports: { '80/tcp': port } },
+      ...(health === undefined ? {} : { health }),
+    })
+  const at = (port: number) =>
+    eventually(`port ${port}`, () => store.keys.get('/services/web/a') === `10.0.0.5:${port}`)
+  const newer = shared('newer', 20, 2)
+  const older = shared('older', 10, 1)
+  await follower.start()
+  await has('/services/web/a')
+  await at(2)
+  fake.die(older, 0)
+  fake.run(WEB)
+  await has('/services/web/h1:web:80')
+  expect(store.keys.get('/services/web/a')).toBe('10.0.0.5:2')
+  // It takes over when it is well, not before.
+  const sick = shared('sick', 30, 3, 'starting')
+  fake.run({ name: 'other', ports: { '80/tcp': 9_000 } })
+  await has('/services/other/h1:other:80')
+  expect(store.keys.get('/services/web/a')).toBe('10.0.0.5:2')
+  fake.become(sick, 'healthy')
+  await at(3)
+  fake.die(sick, 0)
+  await at(2)
+  fake.die(newer, 0)
+  await eventually('nothing', () => !store.keys.has('/services/web/_meta/a'))
+})
+
 test('closing does not wait for the next try to reach an engine that is away', async () => {
   const tried = Promise.withResolvers<void>()
   const { fake, follower } = await rig({ log: { ...SILENT, warn: () => tried.resolve() } })

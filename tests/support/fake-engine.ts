@@ -17,6 +17,8 @@ export interface FakeContainer {
   /** `80/tcp` → the port of the host; 0: not published. */
   readonly ports?: Readonly<Record<string, number>>
   readonly health?: string
+  /** Seconds; the later one was started last. */
+  readonly startedAt?: number
 }
 
 export class FakeEngine {
@@ -28,6 +30,8 @@ export class FakeEngine {
   readonly #server: Server
   /** Lists are answered as by a proxy that does not let them through. */
   refusesLists = false
+  /** Containers about which it tells nothing. */
+  readonly silences = new Map<string, 'hangs' | 'fails'>()
   /** Called before an inspection is answered. */
   beforeInspect: () => void = () => {}
 
@@ -93,7 +97,7 @@ export class FakeEngine {
   become(id: string, health: string): void {
     const container = this.#containers.get(id)
     if (container !== undefined) {
-      this.#containers.set(id, { ...container, State: { Running: true, Health: { Status: health } } })
+      this.#containers.set(id, { ...container, State: { ...container.State, Health: { Status: health } } })
     }
     this.tell(`health_status: ${health}`, id)
   }
@@ -124,14 +128,21 @@ export class FakeEngine {
       response.end(JSON.stringify(listed))
     } else {
       this.beforeInspect()
-      const container = this.#containers.get(/^\/containers\/([^/]+)\/json$/.exec(path)?.[1] ?? '')
-      if (container === undefined) response.writeHead(404).end('{"message":"none"}')
+      const id = /^\/containers\/([^/]+)\/json$/.exec(path)?.[1] ?? ''
+      const container = this.#containers.get(id)
+      const silence = this.silences.get(id)
+      if (silence === 'hangs') return
+      if (silence === 'fails') response.writeHead(500).end('{"message":"it is broken"}')
+      else if (container === undefined) response.writeHead(404).end('{"message":"none"}')
       else response.end(JSON.stringify(container))
     }
   }
 }
 
-function inspection(id: string, { name, image = name, env = [], ports = {}, health }: FakeContainer): Container {
+function inspection(
+  id: string,
+  { name, image = name, env = [], ports = {}, health, startedAt = 0 }: FakeContainer,
+): Container {
   const published = Object.entries(ports).map(([port, host]) => {
     return [port, host === 0 ? null : [{ HostIp: '0.0.0.0', HostPort: String(host) }]] as const
   })
@@ -146,6 +157,11 @@ function inspection(id: string, { name, image = name, env = [], ports = {}, heal
     },
     HostConfig: { NetworkMode: 'bridge' },
     NetworkSettings: { IPAddress: '172.17.0.2', Ports: Object.fromEntries(published), Networks: {} },
-    State: { Running: true, ExitCode: 0, ...(health === undefined ? {} : { Health: { Status: health } }) },
+    State: {
+      Running: true,
+      ExitCode: 0,
+      StartedAt: new Date(startedAt * 1000).toISOString(),
+      ...(health === undefined ? {} : { Health: { Status: health } }),
+    },
   }
 }

@@ -26,6 +26,8 @@ export interface Container {
     /** It has ended and waits to be started anew; Docker counts that as running, too. */
     readonly Restarting?: boolean
     readonly ExitCode?: number
+    /** RFC 3339, of the last start. */
+    readonly StartedAt?: string
     /** Missing, or with the status `none` or empty, when the image has no HEALTHCHECK. */
     readonly Health?: { readonly Status?: string } | null
     /** Podman's name for it. */

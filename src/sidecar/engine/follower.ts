@@ -2,7 +2,8 @@
  * Keeps an agent's services what the containers of this machine say.
  *
  * Owns: listening before listing, so that nothing is missed in between; listening again when the engine breaks off; what becomes
- * of a container that died. Leaves to others: asking (engine), rules (`metadata.ts`), announcing (agent).
+ * of a container that died, and of one that the engine says nothing about. Leaves to others: asking (engine), rules (`metadata.ts`),
+ * which of two containers counts (holders), announcing (agent).
  *
  * While the engine is away everything stays announced: containers live on without it, and an empty list would be a lie.
  */
@@ -11,10 +12,10 @@ import { Gate } from '../gate.ts'
 import { Alarm, backOffMs } from '../pause.ts'
 import { SILENT } from '../ports.ts'
 import { RegisterError } from '../register-error.ts'
-import { keyOfInstance, type Service } from '../service.ts'
 import { type Container, type EngineEvent, healthOf, isRunning } from './container.ts'
 import type { Engine } from './engine.ts'
-import { type LookRules, lookAt } from './look.ts'
+import { type Described, Holders } from './holders.ts'
+import { type Looked, type LookRules, lookAt } from './look.ts'
 
 export interface FollowOptions extends LookRules {
   readonly engine: Engine
@@ -23,11 +24,17 @@ export interface FollowOptions extends LookRules {
   readonly deregister: 'always' | 'on-success'
   /** Time between listings that make up for events that were never told; infinite: none. Milliseconds. */
   readonly relistMs: number
-  /** Called after each listing, never twice at a time; it must not reject. */
+  /** How long the engine may take to tell of one container. Milliseconds; 10 s. */
+  readonly lookMs?: number
+  /** Time after which one of which it told nothing is looked at again. Milliseconds; 30 s. */
+  readonly againMs?: number
+  /** Called after each listing from which no container is missing, never twice at a time; it must not reject. */
   readonly onListed: () => Promise<void>
 }
 
 const BACK_OFF_MS_MAX = 10_000
+const LOOK_MS_MAX = 10_000
+const AGAIN_MS = 30_000
 /** Bit of an exit status that says that a signal ended it, as `docker stop` does. */
 const SIGNAL_BIT = 128
 
@@ -37,12 +44,14 @@ export class Follower {
   readonly #alarm = new Alarm()
   /** One look at a time, or an old answer could come after a new one. */
   readonly #turn = new Gate(1)
-  /** Each container's services. */
-  readonly #known = new Map<string, readonly Service[]>()
+  readonly #holders = new Holders()
   readonly #failed = new Set<string>()
+  /** Containers of which the engine told nothing when it was asked last. */
+  readonly #unseen = new Set<string>()
   readonly #listed = Promise.withResolvers<void>()
   #running: Promise<void> | undefined
   #relistAtMs = 0
+  #againAtMs = Number.POSITIVE_INFINITY
   #telling: Promise<void> | undefined
 
   constructor(options: FollowOptions) {
@@ -106,8 +115,9 @@ export class Follower {
 
   async #relistNowAndThen(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      await this.#alarm.sleepUntil(Math.min(this.#relistAtMs, performance.now() + 60_000))
+      await this.#alarm.sleepUntil(Math.min(this.#relistAtMs, this.#againAtMs, performance.now() + 60_000))
       if (signal.aborted) return
+      if (performance.now() >= this.#againAtMs) await this.#lookAgain()
       if (performance.now() >= this.#relistAtMs) await this.#relist()
     }
   }
@@ -122,6 +132,8 @@ export class Follower {
 
   async #relist(): Promise<void> {
     await this.#turn.run(() => this.#lookAtAll())
+    // A container that could not be seen and is not known has entries all the same, which are none of an earlier agent's.
+    if ([...this.#unseen].some((id) => this.#holders.get(id) === undefined)) return
     // Not waited for: it asks the store, which may be away while containers come and go.
     this.#telling ??= this.#options.onListed().finally(() => {
       this.#telling = undefined
@@ -131,7 +143,7 @@ export class Follower {
   async #lookAtAll(): Promise<void> {
     const { engine, relistMs } = this.#options
     const listed = await engine.list(this.#over.signal)
-    for (const id of [...this.#known.keys()]) {
+    for (const id of new Set([...this.#holders.ids, ...this.#unseen])) {
       if (!listed.has(id)) this.#forget(id)
       else if (listed.get(id) === false && !this.#failed.has(id)) await this.#look(id)
     }
@@ -139,43 +151,81 @@ export class Follower {
     this.#relistAtMs = performance.now() + relistMs
   }
 
+  async #lookAgain(): Promise<void> {
+    this.#againAtMs = Number.POSITIVE_INFINITY
+    for (const id of [...this.#unseen]) await this.#turn.run(() => this.#look(id))
+  }
+
   /** Brings the announcements of one container to what it says now. */
   async #look(id: string): Promise<void> {
-    const { engine, agent, rules, ttl, log } = this.#options
-    // What is left out is told once, not at every look.
-    const look = { rules, ttl, log: this.#known.has(id) ? SILENT : log }
-    const looked = await lookAt(engine, id, look, this.#over.signal)
+    const looked = await this.#ask(id)
+    if (looked === 'unseen') return
     if (looked === undefined) return this.#forget(id)
     const { container, services } = looked
     if (!isRunning(container)) return this.#died(id, container)
     this.#failed.delete(id)
-    const keys = services.map(({ instance }) => keyOfInstance(instance))
-    for (const { instance } of this.#known.get(id) ?? []) {
-      if (!keys.includes(keyOfInstance(instance))) agent.remove(keyOfInstance(instance))
+    const told = healthOf(container)
+    const status = told === 'healthy' ? 'passing' : 'critical'
+    const health = told === undefined ? undefined : ({ status, output: `HEALTHCHECK: ${told}` } as const)
+    this.#announce(id, { services, health, startedAtMs: Date.parse(container.State?.StartedAt ?? '') })
+  }
+
+  /** What the engine tells of one container; `unseen`: nothing in time, or nonsense, and it is asked again later. */
+  async #ask(id: string): Promise<Looked | undefined | 'unseen'> {
+    const { engine, rules, ttl, log, lookMs = LOOK_MS_MAX, againMs = AGAIN_MS } = this.#options
+    // What is left out is told once, not at every look.
+    const look = { rules, ttl, log: this.#holders.get(id) === undefined ? log : SILENT }
+    const late = new AbortController()
+    const timer = setTimeout(() => late.abort(new Error(`no answer within ${lookMs} ms`)), lookMs)
+    try {
+      const looked = await lookAt(engine, id, look, AbortSignal.any([this.#over.signal, late.signal]))
+      this.#unseen.delete(id)
+      return looked
+    } catch (error) {
+      const isAbout = late.signal.aborted || (error instanceof RegisterError && isAboutOne(error))
+      if (this.#over.signal.aborted || !isAbout) throw error
+      if (!this.#unseen.has(id))
+        log.warn({ err: error, id }, 'nothing is told of this container: going on with the others')
+      this.#unseen.add(id)
+      this.#againAtMs = Math.min(this.#againAtMs, performance.now() + againMs)
+      this.#alarm.poke()
+      return 'unseen'
+    } finally {
+      clearTimeout(timer)
     }
-    this.#known.set(id, services)
-    for (const service of services) agent.add(service)
-    const health = healthOf(container)
-    if (health === undefined) return
-    const result = { status: health === 'healthy' ? 'passing' : 'critical', output: `HEALTHCHECK: ${health}` } as const
-    for (const { checkedElsewhere, instance } of services)
-      if (checkedElsewhere) agent.tell(keyOfInstance(instance), result)
   }
 
   #died(id: string, { State }: Container): void {
     const code = State?.ExitCode ?? 0
     if (this.#options.deregister === 'always' || code === 0 || (code & SIGNAL_BIT) !== 0) return this.#forget(id)
     this.#failed.add(id)
-    for (const service of this.#known.get(id) ?? []) {
-      this.#options.agent.add({ ...service, check: undefined, checkedElsewhere: true })
-      const output = `the container ended with status ${code}`
-      this.#options.agent.tell(keyOfInstance(service.instance), { status: 'critical', output })
-    }
+    const before = this.#holders.get(id)
+    if (before === undefined) return
+    const services = before.services.map((service) => ({ ...service, check: undefined, checkedElsewhere: true }))
+    const health = { status: 'critical', output: `the container ended with status ${code}` } as const
+    this.#announce(id, { ...before, services, health })
   }
 
   #forget(id: string): void {
-    for (const { instance } of this.#known.get(id) ?? []) this.#options.agent.remove(keyOfInstance(instance))
-    this.#known.delete(id)
     this.#failed.delete(id)
+    this.#unseen.delete(id)
+    this.#announce(id, undefined)
   }
+
+  #announce(id: string, described: Described | undefined): void {
+    const { agent } = this.#options
+    for (const key of this.#holders.set(id, described)) {
+      const chosen = this.#holders.chosenFor(key)
+      if (chosen === undefined) agent.remove(key)
+      else {
+        agent.add(chosen.service)
+        if (chosen.health !== undefined && chosen.service.checkedElsewhere) agent.tell(key, chosen.health)
+      }
+    }
+  }
+}
+
+/** Whether a failure is about the one container that was asked for: the engine answered, or took too long, and is there. */
+function isAboutOne({ cause }: RegisterError): boolean {
+  return !(cause instanceof Error && 'code' in cause)
 }
