@@ -72,7 +72,7 @@ export async function runAgent({ words, settings, connection, feed, beside, ling
   })
   await using client = new MusterClient({ ...connection, connectionsMax: 2 * STORE_REQUESTS_MAX })
   const store = clientStore(client, requestTimeoutMs(settings.refreshMs))
-  const agent = new Agent({ store, settings, log, shutdownMs: words.shutdownTimeout })
+  const agent = new Agent({ store, settings, log, shutdownMs: words.shutdownTimeout, looksFirst: words.once === true })
   const over = new AbortController()
   const source = feed({ agent, store, log, signal: over.signal })
   const signals = new Signals()

@@ -22,6 +22,8 @@ export const INSTANCES_MAX = 10_000
  */
 export const STORE_REQUESTS_MAX = 64
 const CHECKS_MAX = 32
+/** Drains that are remembered for instances that are not there. More: the oldest is forgotten. */
+const DRAINS_MAX = 10_000
 
 export interface AgentOptions {
   readonly store: KeyStore
@@ -29,6 +31,8 @@ export interface AgentOptions {
   readonly log: RegisterLog
   /** How long removing may take, of one instance or of all at the end. Milliseconds. */
   readonly shutdownMs: number
+  /** Nothing is announced before its check has looked once. */
+  readonly looksFirst?: boolean
 }
 
 export class Agent {
@@ -37,11 +41,15 @@ export class Agent {
   readonly #wanted = new Map<string, Service>()
   readonly #live = new Map<string, Announcement>()
   readonly #closing = new Map<string, Promise<boolean>>()
+  /** What was told of instances whose predecessors are still closing. */
+  readonly #told = new Map<string, CheckResult>()
+  /** Keys of instances that are drained, so that one that starts anew is, too. */
+  readonly #drained = new Set<string>()
   #closed = false
 
-  constructor({ store, settings, log, shutdownMs }: AgentOptions) {
+  constructor({ store, settings, log, shutdownMs, looksFirst = false }: AgentOptions) {
     const [storeGate, checkGate] = [new Gate(STORE_REQUESTS_MAX), new Gate(CHECKS_MAX)]
-    this.#around = { store, settings, log, storeGate, checkGate, reach: new Reach(log) }
+    this.#around = { store, settings, log, storeGate, checkGate, looksFirst, reach: new Reach(log) }
     this.#shutdownMs = shutdownMs
   }
 
@@ -66,6 +74,7 @@ export class Agent {
   /** @param key see `keyOfInstance` */
   remove(key: string): void {
     this.#wanted.delete(key)
+    this.#told.delete(key)
     this.#follow(key)
   }
 
@@ -76,7 +85,9 @@ export class Agent {
 
   /** Health as somebody else found it. @param key see `keyOfInstance`; others are ignored. */
   tell(key: string, result: CheckResult): void {
-    this.#live.get(key)?.tell(result)
+    const live = this.#live.get(key)
+    if (live !== undefined) live.tell(result)
+    else if (this.#wanted.has(key)) this.#told.set(key, result)
   }
 
   /** What is known of all instances, whether or not the store can be asked. */
@@ -87,6 +98,9 @@ export class Agent {
   /** Takes new connections away from an instance, or gives them back; resolves with its status when the store says so. @throws RegisterError as `find`. */
   async drain(name: string, id: string | undefined, drained: boolean): Promise<AnnouncementStatus> {
     const found = this.#find(name, id)
+    const key = keyOfInstance(found.service.instance)
+    if (drained) this.#rememberDrain(key)
+    else this.#drained.delete(key)
     await (drained ? found.drain() : found.undrain())
     return found.status
   }
@@ -112,6 +126,14 @@ export class Agent {
       ...live.map((announcement) => announcement.close(deregister, this.#shutdownMs)),
     ])
     return done.every((each) => each)
+  }
+
+  #rememberDrain(key: string): void {
+    for (const oldest of this.#drained) {
+      if (this.#drained.size < DRAINS_MAX) break
+      this.#drained.delete(oldest)
+    }
+    this.#drained.add(key)
   }
 
   #find(name: string, id: string | undefined): Announcement {
@@ -140,7 +162,12 @@ export class Agent {
         this.#closing.delete(key)
         this.#follow(key)
       })
-    } else if (live === undefined) this.#live.set(key, new Announcement(service, this.#around))
-    else if (JSON.stringify(live.service) !== JSON.stringify(service)) live.change(service)
+    } else if (live === undefined) {
+      const announcement = new Announcement(service, this.#around, this.#drained.has(key))
+      this.#live.set(key, announcement)
+      const told = this.#told.get(key)
+      this.#told.delete(key)
+      if (told !== undefined) announcement.tell(told)
+    } else if (JSON.stringify(live.service) !== JSON.stringify(service)) live.change(service)
   }
 }

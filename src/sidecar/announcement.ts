@@ -25,6 +25,8 @@ export interface Surroundings {
   /** Checks at a time. */
   readonly checkGate: Gate
   readonly log: RegisterLog
+  /** Nothing is announced before its check has looked once. */
+  readonly looksFirst?: boolean
 }
 
 /** What is known of an announcement now, whether or not the store can be asked. */
@@ -61,16 +63,24 @@ export class Announcement {
   #since = nowText()
   #closed = false
   #closing: Promise<boolean> | undefined
+  #looking: Promise<void> | undefined
 
-  constructor(service: Service, around: Surroundings) {
+  /** @param drained Whether new connections are kept away from the beginning. */
+  constructor(service: Service, around: Surroundings, drained = false) {
     this.#around = around
     this.#service = service
     this.#health = initialHealth(service)
-    this.#status = this.#health
+    this.#drained = drained
+    this.#status = drained ? 'draining' : this.#health
     const { store, settings, storeGate, reach, log } = around
     this.#registration = new Registration(store, settings, storeGate, reach, log)
     this.#begin()
-    this.#tellStore()
+    if (around.looksFirst === true && this.#checker !== undefined) {
+      this.#looking = this.#checker.firstLook.then(() => {
+        this.#looking = undefined
+        if (!this.#closed) this.#tellStore()
+      })
+    } else this.#tellStore()
   }
 
   get service(): Service {
@@ -88,7 +98,8 @@ export class Announcement {
   }
 
   /** Resolves when the store holds what is the case now. Rejects when closed before. */
-  settled(): Promise<void> {
+  async settled(): Promise<void> {
+    await this.#looking
     return this.#registration.settled()
   }
 
@@ -177,10 +188,11 @@ export class Announcement {
     const status = this.#drained ? 'draining' : this.#health
     const before = this.#outOfTime
     if (this.#health !== 'critical') this.#outOfTime = false
+    // Also while it drains, and its status stays the same.
+    this.#watchTime()
     if (status === this.#status && before === this.#outOfTime) return
     if (status !== this.#status) this.#since = nowText()
     this.#status = status
-    this.#watchTime()
     this.#tellStore()
   }
 
@@ -203,6 +215,7 @@ export class Announcement {
   }
 
   #tellStore(): void {
+    if (this.#looking !== undefined) return
     const { instance, exposedPort } = this.#service
     const shown: ServiceInstance = { ...instance, status: this.#status, since: this.#since }
     this.#registration.want(this.#outOfTime ? undefined : shown, exposedPort)

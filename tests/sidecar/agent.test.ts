@@ -2,8 +2,8 @@
 import { chmod, mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { request } from 'node:http'
 import { join } from 'node:path'
-import { expect, onTestFinished, test } from 'vitest'
-import { Agent, INSTANCES_MAX } from '../../src/sidecar/agent.ts'
+import { expect, onTestFinished, test, vi } from 'vitest'
+import { Agent, type AgentOptions, INSTANCES_MAX } from '../../src/sidecar/agent.ts'
 import { Control } from '../../src/sidecar/control.ts'
 import { drainAt, reportsOf, resyncAll } from '../../src/sidecar/control-client.ts'
 import { SILENT } from '../../src/sidecar/ports.ts'
@@ -15,9 +15,9 @@ import { eventually } from '../support/eventually.ts'
 import { FakeKeyStore } from '../support/fake-key-store.ts'
 import { scratchDir } from '../support/scratch.ts'
 
-function rig() {
+function rig(options: Partial<AgentOptions> = {}) {
   const store = new FakeKeyStore()
-  const agent = new Agent({ store, settings: settleAnnouncing({}), log: SILENT, shutdownMs: 1_000 })
+  const agent = new Agent({ store, settings: settleAnnouncing({}), log: SILENT, shutdownMs: 1_000, ...options })
   onTestFinished(async () => {
     store.comeBack()
     await agent.close(false)
@@ -94,6 +94,83 @@ test('critical for too long is taken out whole, and comes back when it passes', 
   await eventually('nothing', () => store.keys.size === 0)
   await writeFile(join(folder, 'well'), '')
   await eventually('both', () => store.keys.size === 2)
+})
+
+test('a draining instance that has recovered is not taken out for having been critical', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+  onTestFinished(() => void vi.useRealTimers())
+  const { store, agent } = rig()
+  // It never ends by itself: what is told here counts.
+  agent.add(service('a', '1', { check: { cmd: 'sleep 60', interval: 60, timeout: 60, deregisterAfter: 10 } }))
+  await agent.drain('a', '1', true)
+  agent.tell('a/1', { status: 'passing', output: 'well' })
+  await agent.settled()
+  vi.advanceTimersByTime(11_000)
+  await agent.settled()
+  expect(store.keys.get('/services/a/_meta/1')).toContain('"draining"')
+  agent.tell('a/1', { status: 'critical', output: 'unwell' })
+  vi.advanceTimersByTime(11_000)
+  await agent.settled()
+  expect(store.keys.size).toBe(0)
+})
+
+test('what is told of an instance whose predecessor is still closing is not lost', async () => {
+  const { store, agent } = rig()
+  const checked = service('a', '1', { checkedElsewhere: true })
+  agent.add(checked)
+  await agent.settled()
+  agent.remove('a/1')
+  agent.add(checked)
+  agent.tell('a/1', { status: 'passing', output: 'HEALTHCHECK: healthy' })
+  await eventually('the address', () => store.keys.has('/services/a/1'))
+})
+
+test('a drain survives that the instance is started anew, until it is taken back', async () => {
+  const { store, agent } = rig()
+  agent.add(service('a', '1'))
+  await agent.drain('a', undefined, true)
+  agent.remove('a/1')
+  await eventually('it is gone', () => store.keys.size === 0)
+  agent.add(service('a', '1'))
+  await agent.settled()
+  expect([...store.keys.keys()]).toEqual(['/services/a/_meta/1'])
+  expect((await agent.drain('a', undefined, false)).status).toBe('passing')
+  expect(store.keys.has('/services/a/1')).toBe(true)
+})
+
+test('no more drains than so many are remembered', async () => {
+  const { agent } = rig()
+  const forget = async (at: number): Promise<void> => {
+    agent.remove(`a/${at}`)
+    await eventually('it is gone', () => agent.status.length === 0)
+  }
+  for (let at = 0; at <= 10_000; at++) {
+    agent.add(service('a', `${at}`))
+    void agent.drain('a', `${at}`, true).catch(() => {})
+    agent.remove(`a/${at}`)
+  }
+  for (const [at, status] of [
+    [0, 'passing'],
+    [10_000, 'draining'],
+  ] as const) {
+    await eventually('the old one is gone', () => {
+      agent.add(service('a', `${at}`))
+      return agent.status[0]?.status === status
+    })
+    await forget(at)
+  }
+})
+
+test('where it looks first, nothing is announced before the check has looked', async () => {
+  const { store, agent } = rig({ looksFirst: true })
+  agent.add(service('well', '1', { check: { cmd: 'true', interval: 60 } }))
+  agent.add(service('unwell', '2', { check: { cmd: 'false', interval: 60 } }))
+  agent.add(service('unchecked', '3'))
+  await agent.settled()
+  expect(store.keys.get('/services/well/1')).toBe('10.0.0.5:80')
+  expect(store.calls.filter((call) => call === 'write /services/well/_meta/1')).toHaveLength(1)
+  expect(store.keys.get('/services/unwell/_meta/2')).toContain('"critical"')
+  expect(store.keys.has('/services/unchecked/3')).toBe(true)
 })
 
 test('drains are told through the socket, to the one agent that has the instance', async () => {

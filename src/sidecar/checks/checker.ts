@@ -24,6 +24,7 @@ export class Checker {
   readonly #over = new AbortController()
   readonly #alarm = new Alarm()
   readonly #running: Promise<void>
+  readonly #firstLook = Promise.withResolvers<void>()
 
   /** @param onChange is called with the new status and the look that led to it, never with the initial one, nor after `close`. */
   constructor(check: Check, gate: Gate, onChange: (result: CheckResult) => void) {
@@ -38,6 +39,11 @@ export class Checker {
     return this.#tally.status
   }
 
+  /** Resolves when the first look has been counted, or is given up. */
+  get firstLook(): Promise<void> {
+    return this.#firstLook.promise
+  }
+
   /** Ends the look under way; resolves when nothing runs any more. */
   close(): Promise<void> {
     this.#over.abort()
@@ -46,6 +52,14 @@ export class Checker {
   }
 
   async #run(): Promise<void> {
+    try {
+      await this.#lookAgainAndAgain()
+    } finally {
+      this.#firstLook.resolve()
+    }
+  }
+
+  async #lookAgainAndAgain(): Promise<void> {
     const { intervalMs, timeoutMs, target } = this.#check
     let eagerLooks = EAGER_LOOKS_MAX
     while (!this.#over.signal.aborted) {
@@ -54,6 +68,7 @@ export class Checker {
       const before = this.#tally.status
       const status = this.#tally.note(result)
       if (status !== before) this.#onChange({ status, output: result.output })
+      this.#firstLook.resolve()
       eagerLooks = status === 'critical' ? Math.max(0, eagerLooks - 1) : 0
       const pauseMs = eagerLooks > 0 ? Math.min(intervalMs, EAGER_MS) : intervalMs * (0.95 + Math.random() / 10)
       await this.#alarm.sleepUntil(performance.now() + pauseMs)
