@@ -16,6 +16,7 @@ import { type AgentParts, type Feed, runAgent } from './agent-run.ts'
 import { type AgentWords, addAgentOptions, announcingOf } from './agent-words.ts'
 import { startBeside } from './beside.ts'
 import { connectionOf, wholeNumber } from './connection.ts'
+import { FileServices } from './file-services.ts'
 import { spanMs } from './go-values.ts'
 import { withManners } from './words.ts'
 
@@ -133,24 +134,12 @@ function fileFeed(
   services: readonly Service[],
   read: (() => Promise<readonly Service[]>) | undefined,
 ): Feed {
-  let isOver = false
-  const reload = async (): Promise<void> => {
-    try {
-      const next = (await read?.()) ?? []
-      if (isOver) return
-      agent.replace(next)
-      log.info({ services: next.length }, 'read the services again')
-    } catch (error) {
-      log.warn({ err: error }, 'what is announced stays as it was')
-    }
-  }
+  const listed = new FileServices(agent, log)
   return {
-    begin: async () => agent.replace(services),
-    reload: read === undefined ? undefined : () => void reload(),
+    begin: async () => listed.replace(services),
+    reload: read === undefined ? undefined : () => void listed.reload(read),
     resync: () => {},
-    end: async () => {
-      isOver = true
-    },
+    end: async () => listed.end(),
     release: async () => {},
   }
 }

@@ -9,6 +9,7 @@ import process from 'node:process'
 import { type Command, InvalidArgumentError } from 'commander'
 import type { ClientOptions } from '../../src/client/options.ts'
 import { parseSwitch } from '../../src/config/switch.ts'
+import { checkOptionsOf } from '../../src/sidecar/checks/check.ts'
 import { Engine } from '../../src/sidecar/engine/engine.ts'
 import { Follower } from '../../src/sidecar/engine/follower.ts'
 import { lookAt } from '../../src/sidecar/engine/look.ts'
@@ -16,12 +17,15 @@ import type { ContainerRules } from '../../src/sidecar/engine/metadata.ts'
 import { Ownership } from '../../src/sidecar/ownership.ts'
 import { SILENT } from '../../src/sidecar/ports.ts'
 import { parseRegistry, type Registry } from '../../src/sidecar/registry-uri.ts'
-import { ownAddress } from '../../src/sidecar/service.ts'
+import { ownAddress, type Service } from '../../src/sidecar/service.ts'
+import { readServices } from '../../src/sidecar/services-file.ts'
 import type { AnnounceSettings } from '../../src/sidecar/settings.ts'
 import { removeStale } from '../../src/sidecar/stale.ts'
 import { type AgentParts, type Feed, runAgent } from './agent-run.ts'
 import { type AgentWords, addAgentOptions, announcingOf } from './agent-words.ts'
 import { connectionOf } from './connection.ts'
+import { FileServices } from './file-services.ts'
+import { spanMs } from './go-values.ts'
 import { printKeys } from './register.ts'
 
 interface RegistratorWords extends AgentWords {
@@ -36,6 +40,9 @@ interface RegistratorWords extends AgentWords {
   readonly podman?: string | true
   readonly checkDefault?: string
   readonly allowCmdChecks?: boolean
+  /** Milliseconds. */
+  readonly deregisterAfter?: number
+  readonly file?: string
 }
 
 const DOCKER_DEFAULT = 'unix:///var/run/docker.sock'
@@ -49,8 +56,8 @@ Containers say what they are by SERVICE_NAME, SERVICE_ID, SERVICE_TAGS, SERVICE_
 SERVICE_<PORT>_<KEY>, in their environment or as labels; checks by SERVICE_CHECK_HTTP, _TCP, _CMD, _INTERVAL,
 _TIMEOUT, _DEREGISTER_AFTER. Without a check of its own an image's HEALTHCHECK counts.
 
-Signals: TERM and INT remove everything and end; USR1 compares with containers and store; USR2 writes what is
-known to the log.
+Signals: TERM and INT remove everything and end; HUP reads --file again; USR1 compares with containers and store;
+USR2 writes what is known to the log.
 
 Examples:
   muster registrator etcd://10.0.0.1:2379,10.0.0.2:2379/services
@@ -75,6 +82,12 @@ export function addRegistrator(program: Command): void {
     .option('--docker <SOCKET>', `Docker's socket (DOCKER_HOST, else ${DOCKER_DEFAULT})`)
     .option('--podman [SOCKET]', `Podman's instead (default: ${PODMAN_DEFAULT})`)
     .option('--check-default <CHECK>', 'for services without a check: tcp, or /path')
+    .option(
+      '--deregister-after <DURATION>',
+      'for checks that do not say it: take out whole what was critical for so long',
+      spanMs,
+    )
+    .option('--file <FILE>', 'YAML, TOML or JSON with services that are announced beside the containers')
     .option('--allow-cmd-checks', 'let containers have commands run here by SERVICE_CHECK_CMD')
   addAgentOptions(command)
     .addHelpText('after', HELP)
@@ -88,12 +101,16 @@ async function run(registryText: string | undefined, words: RegistratorWords): P
     const registry = registryText === undefined ? undefined : parseRegistry(registryText)
     const settings = announcingOf(words, placeOf(registry))
     const engine = new Engine(socketOf(words))
-    if (words.dryRun === true) return await dryRun(engine, words, settings)
+    const rules = rulesOf(words)
+    // Mistakes are told before anything is started.
+    const read = (): Promise<readonly Service[]> => servicesIn(words.file, rules, settings)
+    const services = await read()
+    if (words.dryRun === true) return await dryRun(engine, rules, services, settings)
     return await runAgent({
       words,
       settings,
       connection: await connectionTo(registry, words),
-      feed: (parts) => engineFeed(parts, engine, words, settings),
+      feed: (parts) => engineFeed(parts, { engine, rules, words, settings, services, read }),
       beside: undefined,
       lingerMs: 0,
     })
@@ -117,16 +134,40 @@ async function connectionTo(registry: Registry | undefined, words: RegistratorWo
   return connectionOf({ ...words, endpoints: registry.endpoints.join(',') })
 }
 
-function engineFeed(
-  { agent, store, log, signal }: AgentParts,
-  engine: Engine,
-  words: RegistratorWords,
-  settings: AnnounceSettings,
-): Feed {
-  const rules = rulesOf(words)
+/** Services that are described in a file, as this registrator's own. */
+async function servicesIn(
+  file: string | undefined,
+  { hostName, deregisterAfter }: ContainerRules,
+  { ttl }: AnnounceSettings,
+): Promise<readonly Service[]> {
+  const read = file === undefined ? [] : await readServices(file, ttl, hostName)
+  return read.map((service) => ({
+    ...service,
+    instance: { ...service.instance, agent: hostName },
+    check: service.check && {
+      ...service.check,
+      deregisterAfterMs: service.check.deregisterAfterMs ?? (deregisterAfter && deregisterAfter * 1000),
+    },
+  }))
+}
+
+interface EngineFeed {
+  readonly engine: Engine
+  readonly rules: ContainerRules
+  readonly words: RegistratorWords
+  readonly settings: AnnounceSettings
+  /** Those of the file. */
+  readonly services: readonly Service[]
+  /** Reads the file again. */
+  readonly read: () => Promise<readonly Service[]>
+}
+
+function engineFeed({ agent, store, log, signal }: AgentParts, feed: EngineFeed): Feed {
+  const { engine, rules, words, settings, services, read } = feed
   const { hostName } = rules
   const { prefix, ttl, resyncMs } = settings
   const ownership = new Ownership({ store, prefix, hostName, ttl, log })
+  const listed = new FileServices(agent, log)
   const clean = async (): Promise<void> => {
     try {
       if (await ownership.isOurs(signal)) await removeStale({ store, prefix, hostName, agent, log }, signal)
@@ -142,11 +183,15 @@ function engineFeed(
   return {
     begin: async () => {
       await ownership.claim(signal)
+      listed.replace(services)
       await follower.start()
     },
-    reload: undefined,
+    reload: words.file === undefined ? undefined : () => void listed.reload(read),
     resync: () => follower.relist(),
-    end: () => follower.close(),
+    end: async () => {
+      listed.end()
+      await follower.close()
+    },
     // Not before all is removed: a successor writes the same values, which would be taken for ours and removed.
     release: () => ownership.close(),
   }
@@ -161,7 +206,8 @@ function rulesOf(words: RegistratorWords): ContainerRules {
     explicit: words.explicit === true,
     ipLabel: words.useIpFromLabel ?? '',
     tags: words.tags ?? '',
-    checkDefault: words.checkDefault,
+    checkDefault: words.checkDefault === undefined ? undefined : checkOptionsOf(words.checkDefault),
+    deregisterAfter: words.deregisterAfter === undefined ? undefined : words.deregisterAfter / 1000,
     allowsCommands: words.allowCmdChecks === true,
   }
 }
@@ -171,9 +217,15 @@ function socketOf({ docker, podman }: RegistratorWords): string {
   return docker ?? (process.env['DOCKER_HOST'] || DOCKER_DEFAULT)
 }
 
-async function dryRun(engine: Engine, words: RegistratorWords, settings: AnnounceSettings): Promise<number> {
+async function dryRun(
+  engine: Engine,
+  rules: ContainerRules,
+  services: readonly Service[],
+  settings: AnnounceSettings,
+): Promise<number> {
   const { signal } = new AbortController()
-  const look = { rules: rulesOf(words), ttl: settings.ttl, log: SILENT }
+  const look = { rules, ttl: settings.ttl, log: SILENT }
+  printKeys(services, settings)
   for (const [id, runs] of await engine.list(signal)) {
     const looked = runs ? await lookAt(engine, id, look, signal) : undefined
     printKeys(looked?.services ?? [], settings)

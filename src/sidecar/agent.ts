@@ -53,10 +53,13 @@ export class Agent {
     this.#shutdownMs = shutdownMs
   }
 
-  /** Announces these and nothing else: new ones begin, changed ones change in place, the others are removed. */
-  replace(services: readonly Service[]): void {
+  /**
+   * Announces these in the place of others: new ones begin, changed ones change in place, those of `before` that are left out are removed.
+   * @param before see `keyOfInstance`; everything, unless told otherwise.
+   */
+  replace(services: readonly Service[], before: readonly string[] = [...this.#wanted.keys()]): void {
     const keys = new Set(services.map(({ instance }) => keyOfInstance(instance)))
-    for (const key of [...this.#wanted.keys()]) if (!keys.has(key)) this.remove(key)
+    for (const key of before) if (!keys.has(key)) this.remove(key)
     for (const service of services) this.add(service)
   }
 

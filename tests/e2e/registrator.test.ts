@@ -1,4 +1,6 @@
 /** `muster registrator` with the old registrator's words, on an engine that a test plays. */
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { MusterClient } from '../../src/client/client.ts'
 import { runMuster, startMuster } from '../support/agent-process.ts'
@@ -17,6 +19,7 @@ async function rig() {
   const registry = cluster().urls[0]?.replace('http:', 'etcd:') ?? ''
   return {
     engine,
+    folder,
     client,
     registry,
     read: async (path: string) => (await client.peek(path))?.value,
@@ -84,6 +87,23 @@ async function removalOf(client: MusterClient, path: string, from: number): Prom
   return 0
 }
 
+test('services of a file are announced beside the containers, and read again on SIGHUP', async () => {
+  const { engine, folder, registry, read, start } = await rig()
+  engine.run({ name: 'beside', ports: { '80/tcp': 32_768 } })
+  const file = join(folder, 'services.yaml')
+  const write = (id: string): Promise<void> =>
+    writeFile(file, `services:\n  - { name: listed, port: 1, id: ${id}, host: 10.0.0.1 }\n`)
+  await write('a')
+  const agent = start('--hostname', 'h4', '--file', file, `${registry}/file`)
+  await eventually('the container', () => read('/file/beside/h4:beside:80'))
+  expect(JSON.parse((await read('/file/listed/_meta/a')) ?? '')).toMatchObject({ agent: 'h4', status: 'passing' })
+  await write('b')
+  agent.kill('SIGHUP')
+  await eventually('the new one', () => read('/file/listed/b'))
+  await eventually('the old one is gone', async () => (await read('/file/listed/a')) === undefined)
+  expect(await read('/file/beside/h4:beside:80')).toBeDefined()
+})
+
 test('a second one under the same name is refused', async () => {
   const { registry, read, start } = await rig()
   const words = ['--hostname', 'twice', '--ttl', '3', registry]
@@ -112,4 +132,7 @@ test('wrong words are told', async () => {
   expect((await consul.exited).code).toBe(1)
   expect(consul.stderr).toContain('MUSTER_REGISTER_BAD_SETTINGS')
   expect((await start('-deregister', 'never').exited).code).toBe(2)
+  const check = start('--check-default', 'nonsense')
+  expect((await check.exited).code).toBe(1)
+  expect(check.stderr).toContain('"nonsense" is no check')
 })

@@ -11,7 +11,7 @@ import { FakeKeyStore } from '../support/fake-key-store.ts'
 
 const rules = {
   ...{ hostName: 'h1', ip: '', ownAddress: '10.0.0.5', internal: false, explicit: false, ipLabel: '', tags: '' },
-  ...{ checkDefault: undefined, allowsCommands: false },
+  ...{ checkDefault: undefined, deregisterAfter: undefined, allowsCommands: false },
 }
 const WEB = { name: 'web', ports: { '80/tcp': 32_768 } }
 
@@ -149,7 +149,7 @@ test('a container that says nonsense does not keep the others from being announc
   const { fake, store, follower, has } = await rig()
   fake.run({
     name: 'bad',
-    env: ['SERVICE_NAME=_hidden', 'SERVICE_CHECK_HTTP=/x', 'SERVICE_CHECK_INTERVAL=0s'],
+    env: ['SERVICE_NAME=_hidden', 'SERVICE_CHECK_HTTP=/x', 'SERVICE_CHECK_RISE=0'],
     ports: { '1/tcp': 1 },
   })
   fake.run(WEB)

@@ -5,7 +5,7 @@ import { type ContainerRules, servicesOf } from '../../src/sidecar/engine/metada
 
 const RULES: ContainerRules = {
   ...{ hostName: 'h1', ip: '', ownAddress: '10.0.0.5', internal: false, explicit: false, ipLabel: '', tags: '' },
-  ...{ checkDefault: undefined, allowsCommands: false },
+  ...{ checkDefault: undefined, deregisterAfter: undefined, allowsCommands: false },
 }
 
 interface Given {
@@ -64,7 +64,7 @@ describe('names and ids', () => {
     const env = ['SERVICE_80_NAME=a', 'SERVICE_81_NAME=a', 'SERVICE_ID=b']
     const { services: kept, notes } = servicesOf(container({ ports, env }), RULES, undefined)
     expect(kept).toHaveLength(1)
-    expect(notes).toEqual(['port 81 would be a second "b" of "a"'])
+    expect(notes).toEqual(['left out: port 81 would be a second "b" of "a"'])
   })
 
   test('environment wins over labels, the port over the whole', () => {
@@ -149,10 +149,36 @@ describe('checks', () => {
   })
 
   test('of its own come before HEALTHCHECK, and that before the one for all', () => {
-    expect(services({ health: 'healthy' }, { checkDefault: 'tcp' })).toMatchObject([{ checkedElsewhere: true }])
-    expect(services({ health: 'healthy' }, { checkDefault: 'tcp' })[0]?.check).toBeUndefined()
-    expect(services({}, { checkDefault: 'tcp' })).toMatchObject([{ check: 'tcp', checkedElsewhere: false }])
+    expect(services({ health: 'healthy' }, { checkDefault: { tcp: true } })).toMatchObject([{ checkedElsewhere: true }])
+    expect(services({ health: 'healthy' }, { checkDefault: { tcp: true } })[0]?.check).toBeUndefined()
+    expect(services({}, { checkDefault: { tcp: true } })).toMatchObject([
+      { check: { tcp: true }, checkedElsewhere: false },
+    ])
     const own = { health: 'healthy', env: ['SERVICE_CHECK_TCP=true'] }
     expect(services(own)).toMatchObject([{ check: { tcp: 'true' }, checkedElsewhere: false }])
+  })
+
+  test('for all are not for UDP, where nobody would answer, unless they look elsewhere', () => {
+    const ports = { '53/udp': [{ HostPort: '53' }] }
+    for (const checkDefault of [{ tcp: true }, { http: '/health' }])
+      expect(services({ ports }, { checkDefault })[0]?.check).toBeUndefined()
+    const elsewhere = { http: 'http://127.0.0.1:8080/health' }
+    expect(services({ ports }, { checkDefault: elsewhere })).toMatchObject([{ check: elsewhere }])
+  })
+
+  test('end an instance that was critical for too long, after the time for all or their own', () => {
+    const rules = { checkDefault: { tcp: true }, deregisterAfter: 60 }
+    expect(services({}, rules)).toMatchObject([{ check: { tcp: true, deregisterAfter: 60 } }])
+    const env = ['SERVICE_CHECK_HTTP=/']
+    expect(services({ env }, rules)).toMatchObject([{ check: { deregisterAfter: 60 } }])
+    env.push('SERVICE_CHECK_DEREGISTER_AFTER=5m')
+    expect(services({ env }, rules)).toMatchObject([{ check: { deregisterAfter: 300 } }])
+  })
+
+  test('cannot keep the agent busy: their times have bounds', () => {
+    const env = ['SERVICE_CHECK_TCP=true', 'SERVICE_CHECK_INTERVAL=10ms', 'SERVICE_CHECK_TIMEOUT=24h']
+    const { services: kept, notes } = servicesOf(container({ env }), RULES, undefined)
+    expect(kept).toMatchObject([{ check: { interval: 1, timeout: 60 } }])
+    expect(notes).toEqual(['check_interval is 0.01 s: taking 1 s', 'check_timeout is 86400 s: taking 60 s'])
   })
 })

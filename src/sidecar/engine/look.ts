@@ -38,7 +38,7 @@ export async function lookAt(
   const mode = /^container:(.+)$/.exec(container.HostConfig?.NetworkMode ?? '')?.[1]
   const linked = mode === undefined ? undefined : await engine.inspect(mode, signal)
   const { services, notes } = servicesOf(container, rules, linked)
-  for (const note of notes) log.info({ container: container.Name }, `left out: ${note}`)
+  for (const note of notes) log.info({ container: container.Name }, note)
   const settled = services.flatMap((options) => {
     try {
       return [settleService(options, ttl, rules.hostName)]

@@ -27,16 +27,22 @@ export interface ContainerRules {
   readonly ipLabel: string
   /** For every service, separated by commas. */
   readonly tags: string
-  /** For services that have no check of their own, `tcp` for example; undefined: none. */
-  readonly checkDefault: string | undefined
+  /** For services that have no check of their own; undefined: none. */
+  readonly checkDefault: CheckOptions | undefined
+  /** For checks that do not say it, seconds; undefined: never. */
+  readonly deregisterAfter: number | undefined
   /** Whether containers may have the agent run commands. */
   readonly allowsCommands: boolean
 }
 
+/** Bounds of what containers may ask of the agent that checks all of them. Seconds. */
+const INTERVAL_S = [1, 3_600] as const
+const TIMEOUT_S = [0.1, 60] as const
+
 /** What came of a container. */
 export interface ContainerServices {
   readonly services: readonly ServiceOptions[]
-  /** Why something is left out, for the log. */
+  /** What is left out or taken otherwise, and why, for the log. */
   readonly notes: readonly string[]
 }
 
@@ -49,7 +55,7 @@ export function servicesOf(
   const notes: string[] = []
   const ports = portsOf(container).filter(({ hostPort, exposed }) => {
     if (rules.internal || hostPort !== 0) return true
-    notes.push(`port ${exposed} is not published`)
+    notes.push(`left out: port ${exposed} is not published`)
     return false
   })
   const services: ServiceOptions[] = []
@@ -57,7 +63,7 @@ export function servicesOf(
     const service = serviceAt(container, port, rules, { isGroup: ports.length > 1, linked, notes })
     if (service === undefined) continue
     if (services.some(({ name, id }) => name === service.name && id === service.id)) {
-      notes.push(`port ${port.exposed} would be a second "${service.id}" of "${service.name}"`)
+      notes.push(`left out: port ${port.exposed} would be a second "${service.id}" of "${service.name}"`)
     } else services.push(service)
   }
   return { services, notes }
@@ -108,13 +114,13 @@ function serviceAt(
   const { name: given = '', id = '', tags = '', ignore = '', ...rest } = { ...all, ...forPort }
   if (ignore !== '') return undefined
   if (given === '' && rules.explicit) {
-    notes.push(`port ${exposed} has no SERVICE_NAME`)
+    notes.push(`left out: port ${exposed} has no SERVICE_NAME`)
     return undefined
   }
   const base = given === '' ? imageName(container.Config?.Image ?? '') : given
   const host = hostOf(container, port, rules, linked)
   if (host === '') {
-    notes.push(`port ${exposed} has no address`)
+    notes.push(`left out: port ${exposed} has no address`)
     return undefined
   }
   const number = rules.internal ? exposed : port.hostPort
@@ -123,7 +129,7 @@ function serviceAt(
   const own = checkOf(rest, { host, port: number }, rules, notes)
   // A check of its own comes first, then the image's, then the one for all.
   const checkedElsewhere = own === undefined && healthOf(container) !== undefined
-  const check = own ?? (checkedElsewhere ? undefined : rules.checkDefault)
+  const check = own ?? (checkedElsewhere ? undefined : defaultCheckOf(rules, proto))
   return {
     name: isGroup && (forPort['name'] ?? '') === '' ? `${base}-${exposed}` : base,
     id: id === '' ? `${rules.hostName}:${containerName}:${exposed}${proto === 'udp' ? ':udp' : ''}` : id,
@@ -189,7 +195,7 @@ function splitTags(text: string): readonly string[] {
 function checkOf(
   metadata: Readonly<Record<string, string>>,
   own: HostPort,
-  { allowsCommands }: ContainerRules,
+  { allowsCommands, deregisterAfter }: ContainerRules,
   notes: string[],
 ): CheckOptions | undefined {
   const address = formatAddress(own)
@@ -206,20 +212,34 @@ function checkOf(
             ? { cmd: cmd.replaceAll('$SERVICE_IP', own.host).replaceAll('$SERVICE_PORT', String(own.port)) }
             : undefined
   if (target === undefined) {
-    if (cmd !== undefined) notes.push('its check is a command, which --allow-cmd-checks would have to allow')
+    if (cmd !== undefined) notes.push('left out: its check is a command, which --allow-cmd-checks would have to allow')
     return undefined
   }
   const seconds = (key: string): number | undefined => secondsOf(metadata[key] ?? '')
+  const bounded = (key: string, [min, max]: readonly [number, number]): number | undefined => {
+    const given = seconds(key)
+    if (given === undefined || (given >= min && given <= max)) return given
+    const taken = Math.min(max, Math.max(min, given))
+    notes.push(`${key} is ${given} s: taking ${taken} s`)
+    return taken
+  }
   const times = {
-    interval: seconds('check_interval'),
-    timeout: seconds('check_timeout'),
-    deregisterAfter: seconds('check_deregister_after'),
+    interval: bounded('check_interval', INTERVAL_S),
+    timeout: bounded('check_timeout', TIMEOUT_S),
+    deregisterAfter: seconds('check_deregister_after') ?? deregisterAfter,
     rise: seconds('check_rise'),
     fall: seconds('check_fall'),
   }
   const initialStatus = metadata['check_initial_status'] === 'passing' ? { initialStatus: 'passing' as const } : {}
   const known = Object.entries(times).filter(([, value]) => value !== undefined)
   return { ...target, ...initialStatus, ...Object.fromEntries(known) }
+}
+
+/** The check for all, but of an address where nobody would answer it. */
+function defaultCheckOf({ checkDefault, deregisterAfter }: ContainerRules, proto: string): CheckOptions | undefined {
+  const isAtOwnAddress = checkDefault?.tcp === true || checkDefault?.http?.startsWith('/') === true
+  if (checkDefault === undefined || (proto === 'udp' && isAtOwnAddress)) return undefined
+  return deregisterAfter === undefined ? checkDefault : { ...checkDefault, deregisterAfter }
 }
 
 function urlOf(scheme: string, address: string, path: string): string {
