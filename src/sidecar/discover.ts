@@ -10,6 +10,7 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { isNothingThere, type Keys } from '../client/keys.ts'
 import { idIn, instancesIn, type LookOptions, placeOf, type ServicePlace, type Values } from './instance-list.ts'
+import { parseAddress } from './names.ts'
 import { Alarm } from './pause.ts'
 import type { ServiceInstance } from './record.ts'
 
@@ -18,6 +19,8 @@ const NODES_MAX = 100_000
 const CHARS_MAX = 64 * 1024 * 1024
 /** Changes within this time make one list: an instance's record and its address come apart. Milliseconds. */
 const TOGETHER_MS = 10
+/** A record that has not been told of yet is asked for so long; then its address is shown without. Milliseconds. */
+const RECORD_MS_MAX = 1_000
 /** Waiting for a change has no end, but a timer must have one. Milliseconds. */
 const SLEEP_MS = 3_600_000
 
@@ -75,6 +78,7 @@ export async function* discover(
   const over = new AbortController()
   const both = signal === undefined ? over.signal : AbortSignal.any([signal, over.signal])
   const alarm = new Alarm()
+  const late = new LateRecords(client, place)
   const sides = [place.directory, ...(place.records === undefined ? [] : [place.records])].map(
     (directory) => new Side(client, directory, both, alarm),
   )
@@ -88,7 +92,8 @@ export async function* discover(
       if (failed !== undefined) throw failed.failure
       if (sides.some((side) => side.isOver)) return
       if (sides.some((side) => side.values === undefined)) continue
-      const list = listOf(place, sides)
+      await late.look(sides, both)
+      const list = listOf(place, sides, late)
       const text = JSON.stringify([list.stale, list.instances])
       if (text === told) continue
       told = text
@@ -100,11 +105,11 @@ export async function* discover(
   }
 }
 
-function listOf(place: ServicePlace, sides: readonly Side[]): InstanceList {
+function listOf(place: ServicePlace, sides: readonly Side[], late: LateRecords): InstanceList {
   const [addresses = NONE, records = NONE] = sides.map((side) => side.values)
   return {
     name: place.name,
-    instances: instancesIn(place, addresses, records),
+    instances: instancesIn(place, addresses, new Map([...late.values, ...records])),
     index: Math.max(...sides.map((side) => side.index)),
     stale: sides.some((side) => side.isAway),
   }
@@ -163,14 +168,58 @@ class Side {
   }
 }
 
+/**
+ * Records of addresses that came before them. Both stand in the store, the record first, but they are told over two connections;
+ * without its record an instance would be taken for one of the default weight and priority.
+ */
+class LateRecords {
+  /** Of those ids that are known to have one. */
+  readonly values = new Map<string, string>()
+  readonly #client: Keys
+  readonly #place: ServicePlace
+  /** Ids that have none, as with the old registrator. */
+  readonly #without = new Set<string>()
+
+  constructor(client: Keys, place: ServicePlace) {
+    this.#client = client
+    this.#place = place
+  }
+
+  /** Asks once for those that are missing. Never rejects: whom nobody answers is shown without. */
+  async look([addresses, records]: readonly Side[], signal: AbortSignal): Promise<void> {
+    if (records === undefined || addresses?.values === undefined || addresses.isAway) return
+    for (const id of [...this.values.keys(), ...this.#without]) {
+      if (addresses.values.has(id) && records.values?.has(id) !== true) continue
+      this.values.delete(id)
+      this.#without.delete(id)
+    }
+    const missing = [...addresses.values]
+      .filter(([id, value]) => records.values?.has(id) !== true && parseAddress(value) !== undefined)
+      .filter(([id]) => !this.values.has(id) && !this.#without.has(id))
+    if (missing.length === 0) return
+    try {
+      const soon = AbortSignal.any([signal, AbortSignal.timeout(RECORD_MS_MAX)])
+      const read = await readValues(this.#client, this.#place.records ?? '', soon, true)
+      for (const [id] of missing) {
+        const record = read.values.get(id)
+        if (record === undefined) this.#without.add(id)
+        else this.values.set(id, record)
+      }
+    } catch {
+      // What keeps it from being read is told by the side that follows the records.
+    }
+  }
+}
+
 async function readValues(
   client: Keys,
   directory: string,
   signal: AbortSignal | undefined,
+  quorum = false,
 ): Promise<{ readonly values: Values; readonly index: number }> {
   const values = new Map<string, string>()
   try {
-    const { node, index } = await client.get(directory, { signal })
+    const { node, index } = await client.get(directory, { signal, quorum })
     for (const { key = '', value } of node.nodes ?? []) {
       const id = value === undefined ? undefined : idIn(directory, key)
       if (id !== undefined && value !== undefined) values.set(id, value)

@@ -1,9 +1,11 @@
 /** Finding a service's instances, in every layout that can be read, and as they change. */
 import { describe, expect, onTestFinished, test } from 'vitest'
+import type { FollowOptions } from '../../src/client/follow.ts'
+import type { Keys } from '../../src/client/keys.ts'
 import { type DiscoverOptions, discover, discoverNow, type InstanceList } from '../../src/sidecar/discover.ts'
 import { keysOf } from '../../src/sidecar/layouts/keys.ts'
 import type { LayoutName } from '../../src/sidecar/layouts/layout.ts'
-import { makeInstance, type ServiceInstance } from '../../src/sidecar/record.ts'
+import { makeInstance, renderRecord, type ServiceInstance } from '../../src/sidecar/record.ts'
 import { eventually } from '../support/eventually.ts'
 import { startRig } from '../support/odd-server.ts'
 import { type StoreWire, startStoreWire } from '../support/store-wire.ts'
@@ -92,6 +94,37 @@ describe('now', () => {
 })
 
 describe('followed', () => {
+  test('an address is never shown without its record, however late that is told', async () => {
+    const { client, direct } = await startStoreWire()
+    const told = Promise.withResolvers<void>()
+    // Records are followed as over a connection that hangs.
+    const slow = {
+      get: client.get.bind(client),
+      follow: async function* (directory: string, options: FollowOptions) {
+        for await (const view of client.follow(directory, options)) {
+          if (directory.endsWith('/_meta') && view.nodes.size > 1) await told.promise
+          yield view
+        }
+      },
+    } as unknown as Keys
+    const over = new AbortController()
+    const lists: InstanceList[] = []
+    const reading = (async () => {
+      for await (const list of discover(slow, 'api', { signal: over.signal })) lists.push(list)
+    })()
+    await eventually('the first list', () => lists.length === 1)
+    await announce({ direct }, instance('a', { weight: 7, priority: 3 }), 'registrator')
+    await direct.set('/services/api/old', '10.0.0.9:80')
+    await eventually('both', () => lists.at(-1)?.instances.length === 2)
+    await direct.set('/services/api/_meta/a', renderRecord(instance('a', { weight: 8, priority: 3 })))
+    told.resolve()
+    await eventually('the change', () => lists.at(-1)?.instances[0]?.weight === 8)
+    over.abort()
+    await reading
+    const weights = lists.flatMap(({ instances }) => instances.map(({ id, weight }) => `${id} ${weight}`))
+    expect([...new Set(weights)].sort()).toEqual(['a 7', 'a 8', 'old 100'])
+  })
+
   test('each change is a list: added, drained, removed', async () => {
     const wire = await startStoreWire()
     const lists = followed(wire)
