@@ -1,5 +1,5 @@
 /** `muster register` as people run it: beside a command, alone, from a file, told to drain, killed. */
-import { writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
@@ -9,6 +9,7 @@ import { MusterClient } from '../../src/client/client.ts'
 import { runMuster, startMuster } from '../support/agent-process.ts'
 import { clusterOfFile } from '../support/cluster.ts'
 import { eventually } from '../support/eventually.ts'
+import { freePort } from '../support/free-port.ts'
 import { scratchDir } from '../support/scratch.ts'
 
 const cluster = clusterOfFile({ members: 1 })
@@ -71,6 +72,44 @@ test('a new agent takes over what the old one left without removing it', async (
   expect(await read('/services/over/a')).toBeDefined()
   start(...words, '--tags', 'new')
   await eventually('the new one', async () => (await read('/services/over/_meta/a'))?.includes('"tags":["new"]'))
+})
+
+test('a new agent that is started first is left alone by the old one, which had the same id and address', async () => {
+  const { start, read } = await rig()
+  const words = ['register', 'first', '--port', '8080', '--host', '10.0.0.5', '--id', 'a']
+  const old = start(...words)
+  await eventually('the address', () => read('/services/first/a'))
+  const next = start(...words, '--tags', 'new')
+  const record = async () => (await read('/services/first/_meta/a')) ?? ''
+  await eventually('the new one', async () => (await record()).includes('"tags":["new"]'))
+  await next.untilOutput(/announcing/)
+  old.kill('SIGTERM')
+  expect((await old.exited).code).toBe(0)
+  expect(await read('/services/first/a')).toBe('10.0.0.5:8080')
+  expect(await record()).toContain('"tags":["new"]')
+})
+
+test('alone: USR1 compares with the store, USR2 tells what is known, as do a file and an address for metrics', async () => {
+  const { start, read, client, folder } = await rig()
+  const file = join(folder, 'status.json')
+  const port = await freePort()
+  const words = ['--status-file', file, '--metrics-addr', `:${port}`]
+  const agent = start('register', 'told', '--port', '8080', '--host', '10.0.0.5', '--id', 'a', '--ttl', '900', ...words)
+  await eventually('the address', () => read('/services/told/a'))
+  const known = [{ name: 'told', id: 'a', status: 'passing', store: 'registered' }]
+  await eventually('the file', async () => JSON.parse(await readFile(file, 'utf8')).instances[0].store === 'registered')
+  expect(JSON.parse(await readFile(file, 'utf8'))).toMatchObject({ instances: known })
+  expect(await (await fetch(`http://127.0.0.1:${port}/status`)).json()).toMatchObject({ instances: known })
+  const metrics = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text()
+  expect(metrics).toContain('muster_agent_instances{status="passing"} 1')
+  await client.delete('/services/told/a')
+  // Heartbeats and comparisons of its own are minutes away.
+  agent.kill('SIGUSR1')
+  await eventually('it is back', () => read('/services/told/a'))
+  agent.kill('SIGUSR2')
+  await agent.untilOutput(/state.*told/s)
+  agent.kill('SIGTERM')
+  expect((await agent.exited).code).toBe(0)
 })
 
 test('beside a command: it gets its environment, and its status is ours', async () => {

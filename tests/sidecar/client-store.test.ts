@@ -7,6 +7,8 @@ import { isEtcdInstalled, startEtcd } from '../support/etcd.ts'
 import { startHttp } from '../support/http-member.ts'
 import { deadPort } from '../support/tcp-proxy.ts'
 
+/** The first characters of the SHA-256 of `a`. */
+const SHORT_ID = 'ca978112ca1b'
 const never = new AbortController().signal
 
 async function musterPort(): Promise<number> {
@@ -110,6 +112,31 @@ describe.each([
     expect(await registered.close()).toBe(true)
     await expect(client.get('/traefik/backends/web/servers/a')).rejects.toMatchObject({ code: 100 })
     await expect(client.get('/services/web/_meta/a')).rejects.toMatchObject({ code: 100 })
+  })
+
+  test.skipIf(skipped).each([
+    ['json', '/services/web/a', '"host":"10.0.0.5"'],
+    ['skydns2', '/skydns/cluster/web/a', '"host":"10.0.0.5"'],
+    ['backends', `/backends/web/${SHORT_ID}`, '10.0.0.5:80'],
+    ['vulcand', '/vulcand/backends/web/servers/a', '{"URL":"http://10.0.0.5:80"}'],
+  ] as const)('a program is announced in the layout %s, and leaves', async (layout, path, value) => {
+    const client = clientOf(await start())
+    const rest = { host: '10.0.0.5', layouts: [layout], domain: 'cluster', exposedPort: 8080 }
+    const registered = await register(client, { name: 'web', id: 'a', port: 80, ...rest })
+    const { node } = await client.get(path)
+    expect(node.value).toContain(value)
+    expect(node.ttl).toBeGreaterThan(20)
+    const shared = {
+      backends: ['/backends/web/port', '8080', true],
+      vulcand: ['/vulcand/backends/web/backend', '{"Type":"http"}', false],
+    } as const
+    const [sharedPath, sharedValue, hasTtl] = shared[layout as keyof typeof shared] ?? []
+    if (sharedPath !== undefined) {
+      const found = (await client.get(sharedPath)).node
+      expect([found.value, found.ttl !== undefined]).toEqual([sharedValue, hasTtl])
+    }
+    expect(await registered.close()).toBe(true)
+    await expect(client.get(path)).rejects.toMatchObject({ code: 100 })
   })
 })
 
