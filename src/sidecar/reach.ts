@@ -26,8 +26,9 @@ export class Reach {
     this.#log = log
   }
 
-  /** A request failed, for a reason that lies between us and the store or in it. */
+  /** A request failed. A refusal is an answer; which key it is about is told by `keyRefused`. */
   failed(error: Error): void {
+    if (isRefusal(error)) return this.answered()
     this.#failedAtMs = performance.now()
     if (this.#isAway) return
     this.#isAway = true
@@ -42,7 +43,7 @@ export class Reach {
   }
 
   /** The store will not have a key. */
-  refused(path: string, error: ApiError): void {
+  keyRefused(path: string, error: ApiError): void {
     if (this.#refused.has(path)) return
     for (const oldest of this.#refused) {
       if (this.#refused.size < REFUSALS_MAX) break
@@ -56,7 +57,7 @@ export class Reach {
   }
 
   /** The store has taken a key. */
-  granted(path: string): void {
+  keyGranted(path: string): void {
     this.#refused.delete(path)
   }
 }

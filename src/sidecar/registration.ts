@@ -237,11 +237,11 @@ export class Registration {
     if (failures.has(layout)) return
     try {
       await work()
-      this.#reach.granted(path)
+      this.#reach.keyGranted(path)
     } catch (error) {
       if (!(error instanceof ClientError)) throw error
       failures.set(layout, error)
-      if (isRefusal(error)) this.#reach.refused(path, error)
+      if (isRefusal(error)) this.#reach.keyRefused(path, error)
     }
   }
 
@@ -322,7 +322,7 @@ export class Registration {
         await this.#compareOne(key, signal)
       } catch (error) {
         if (!isRefusal(error)) throw error
-        this.#reach.refused(key.path, error)
+        this.#reach.keyRefused(key.path, error)
       }
       if (this.#hasYielded) return
     }
@@ -388,8 +388,7 @@ export class Registration {
 
   #failed(error: ClientError): number {
     this.#failures++
-    if (isRefusal(error)) this.#reach.answered()
-    else this.#reach.failed(error)
+    this.#reach.failed(error)
     this.#state = isRefusal(error) ? 'refused' : 'away'
     this.#error = error
     return backOffMs(this.#failures, Math.min(BACK_OFF_MS_MAX, this.#settings.refreshMs / 2))

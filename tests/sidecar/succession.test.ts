@@ -172,10 +172,10 @@ describe('a key that the store refuses', () => {
     const lines: string[] = []
     const take = (_: object, line: string): void => void lines.push(line)
     const reach = new Reach({ debug: take, info: take, warn: take })
-    for (let at = 0; at < 3; at++) reach.refused('/backends/api/port', new ApiError(401, 110, 'no', '', 1))
+    for (let at = 0; at < 3; at++) reach.keyRefused('/backends/api/port', new ApiError(401, 110, 'no', '', 1))
     expect(lines).toHaveLength(1)
-    for (let at = 0; at < 10_000; at++) reach.refused(`/other/${at}`, new ApiError(401, 110, 'no', '', 1))
-    reach.refused('/backends/api/port', new ApiError(401, 110, 'no', '', 1))
+    for (let at = 0; at < 10_000; at++) reach.keyRefused(`/other/${at}`, new ApiError(401, 110, 'no', '', 1))
+    reach.keyRefused('/backends/api/port', new ApiError(401, 110, 'no', '', 1))
     expect(lines).toHaveLength(10_002)
   })
 
