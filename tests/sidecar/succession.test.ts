@@ -109,6 +109,21 @@ describe('a later registration under the same id', () => {
   })
 })
 
+test('only so many values are remembered as our own', async () => {
+  const { store, registration } = registrationRig({ refreshMs: 100_000 })
+  const tagged = (at: number) => ({ ...API, tags: [`${at}`] })
+  for (let at = 0; at <= 16; at++) {
+    registration.want(tagged(at))
+    await registration.settled()
+  }
+  store.keys.set(API_META, renderRecord(tagged(1)))
+  registration.resync()
+  await eventually('it is written again', () => store.keys.get(API_META) === renderRecord(tagged(16)))
+  store.keys.set(API_META, renderRecord(tagged(0)))
+  registration.resync()
+  await eventually('it yields', () => registration.state === 'yielded')
+})
+
 describe('the directory of a server in Traefik', () => {
   test.each(['closing', 'draining'])('stays when it is a later one, and the older one is %s', async (what) => {
     const { store, registration } = await registered({ layouts: ['traefik1'], refreshMs: 100_000 })
