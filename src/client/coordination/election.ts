@@ -5,17 +5,19 @@
  * leader is no longer one (session). What is said of locks and pauses of a process (lock) holds here too.
  */
 import { ClientError } from '../errors.ts'
+import { closedError } from '../failures.ts'
 import { delayAfter, pause } from '../pause.ts'
 import { CoordinationError } from './errors.ts'
+import { Keeper } from './keeper.ts'
 import { type Place, type Placed, type QueueClient, queueDirectory, readPlaces, takePlace } from './queue.ts'
-import { openSession, type Session, type SessionOptions } from './session.ts'
+import type { Session, SessionOptions } from './session.ts'
 
 const DELAY_MS_MIN = 100
 const DELAY_MS_MAX = 5_000
 const ENDS: ReadonlySet<string> = new Set(['delete', 'expire', 'compareAndDelete'])
 
 export interface CampaignOptions extends Pick<SessionOptions, 'ttl'> {
-  /** The session of the candidate; the campaign ends with it. Missing: one of its own, and another when that is lost. */
+  /** The session of the candidate; the campaign ends with it. Missing: its place is its sign of life, and it takes another when that is lost. */
   readonly session?: Session
   /** Ends the campaign: a leader resigns. */
   readonly signal?: AbortSignal | undefined
@@ -65,7 +67,8 @@ export class Election {
    * waited out.
    *
    * @param value Tells others who leads.
-   * @throws CoordinationError when a given session is over; ClientError that waiting does not cure.
+   * @throws CoordinationError when a given session is over or full; ClientError that waiting does not cure; RangeError on a TTL that is
+   * none.
    */
   async *campaign(value: string, options: CampaignOptions = {}): AsyncGenerator<Standing, void, void> {
     const { signal } = options
@@ -80,7 +83,9 @@ export class Election {
         }
       } catch (error) {
         if (isAborted(signal)) return
-        const isLost = error instanceof CoordinationError && options.session?.signal.aborted !== true
+        if (options.session === undefined && this.#client.closed.aborted) throw closedError(false)
+        const isFull = error instanceof CoordinationError && error.code === 'MUSTER_SESSION_FULL'
+        const isLost = error instanceof CoordinationError && !isFull && options.session?.signal.aborted !== true
         if (!isLost && !(error instanceof ClientError && error.retriable)) throw error
         failures += 1
         await pause(delayAfter(failures, DELAY_MS_MIN, DELAY_MS_MAX), signal)
@@ -136,8 +141,7 @@ export class Election {
 
   /** One place in the queue, from taking it to losing it. */
   async *#once(value: string, { session, ttl, signal }: CampaignOptions): AsyncGenerator<Standing, void, void> {
-    const own =
-      session ?? (await openSession(this.#client, { name: value, ...(ttl === undefined ? {} : { ttl }) }, signal))
+    const own = session ?? new Keeper(this.#client, { name: value, ...(ttl === undefined ? {} : { ttl }) })
     let place: Place | undefined
     try {
       place = await takePlace(this.#client, this.#directory, own, value, signal)

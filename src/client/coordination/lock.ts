@@ -6,12 +6,14 @@
  * A lock is advisory. A process that is paused, or whose timers are late, goes on for a moment after the lock is another's: what
  * it does under the lock should carry `fence`, and whoever it asks should refuse a smaller one than it has seen.
  */
+import { closedError } from '../failures.ts'
 import { CoordinationError } from './errors.ts'
+import { Keeper } from './keeper.ts'
 import { type Place, type QueueClient, queueDirectory, takePlace } from './queue.ts'
-import { openSession, type Session, type SessionOptions } from './session.ts'
+import type { Session, SessionOptions } from './session.ts'
 
 export interface LockOptions extends SessionOptions {
-  /** The session that holds it. Missing: one of its own, which ends with the lock; its TTL and name are those given here. */
+  /** The session that holds it. Missing: the lock's own place is its sign of life, with the TTL and name given here. */
   readonly session?: Session
   /** Ends the waiting alone: the place in the queue is given back. `AbortSignal.timeout(ms)` for a limit of time. */
   readonly signal?: AbortSignal | undefined
@@ -28,14 +30,12 @@ export class Lock {
    */
   readonly fence: number
   readonly #place: Place
-  readonly #ownSession: Session | undefined
 
   /** Get one with `acquireLock`. */
-  constructor(path: string, place: Place, ownSession: Session | undefined) {
+  constructor(path: string, place: Place) {
     this.path = path
     this.fence = place.number
     this.#place = place
-    this.#ownSession = ownSession
   }
 
   /** Its key in the store, hidden. */
@@ -54,9 +54,8 @@ export class Lock {
   }
 
   /** Gives it back: the signal aborts, then the next in the queue may go. Never rejects; what cannot be removed goes with its TTL. */
-  async unlock(): Promise<void> {
-    await this.#place.leave()
-    await this.#ownSession?.close()
+  unlock(): Promise<void> {
+    return this.#place.leave()
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -75,17 +74,20 @@ export async function acquireLock(client: QueueClient, path: string, options: Lo
   const directory = queueDirectory('lock', path)
   const { session, signal, ttl, name } = options
   if (session !== undefined) {
-    return new Lock(path, await acquirePlace(client, directory, session, options), undefined)
+    return new Lock(path, await acquirePlace(client, directory, session, options))
   }
   for (;;) {
     signal?.throwIfAborted()
-    const words = { ...(ttl === undefined ? {} : { ttl }), ...(name === undefined ? {} : { name }) }
-    const own = await openSession(client, words, signal)
+    const own = new Keeper(client, { ...(ttl === undefined ? {} : { ttl }), ...(name === undefined ? {} : { name }) })
     try {
-      return new Lock(path, await acquirePlace(client, directory, own, options), own)
+      const place = await acquirePlace(client, directory, own, options)
+      // Lost or given back, nothing is left to live for.
+      place.signal.addEventListener('abort', () => void own.close(), { once: true })
+      return new Lock(path, place)
     } catch (error) {
       await own.close()
       signal?.throwIfAborted()
+      if (client.closed.aborted) throw closedError(false)
       // Whoever only waits has lost nothing but its place: it goes to the end of the queue.
       if (!(error instanceof CoordinationError)) throw error
     }
@@ -95,10 +97,10 @@ export async function acquireLock(client: QueueClient, path: string, options: Lo
 async function acquirePlace(
   client: QueueClient,
   directory: string,
-  session: Session,
+  keeper: Keeper,
   { signal, onWait }: LockOptions,
 ): Promise<Place> {
-  const place = await takePlace(client, directory, session, session.name, signal)
+  const place = await takePlace(client, directory, keeper, keeper.name, signal)
   try {
     await place.untilFirst(signal, onWait)
     return place

@@ -2,7 +2,7 @@
  * A queue of in-order keys in a hidden directory: whose place is the first holds what the queue is for.
  *
  * Owns: taking a place, waiting for the one before it (and for no other, so that one change wakes one waiter), giving it back,
- * and the number that tells holders apart. Leaves to others: keeping places alive (session), what is held (lock, election).
+ * and the number that tells holders apart. Leaves to others: keeping places alive (keeper), what is held (lock, election).
  *
  * Places are named by the index at which they were made, so a place never comes before one that is there already: once a
  * linearizable read shows a place to be the first, it stays so until it is gone. Holders follow each other in the order of these
@@ -14,9 +14,10 @@ import { ApiError, ClientError } from '../errors.ts'
 import type { Keys } from '../keys.ts'
 import { delayAfter, pause } from '../pause.ts'
 import { CoordinationError } from './errors.ts'
+import type { Keeper, KeeperClient } from './keeper.ts'
 import type { KeptKey } from './kept-key.ts'
-import { removeOwn } from './removal.ts'
-import type { Session, SessionClient } from './session.ts'
+import { removeOwn, removePlace } from './removal.ts'
+import { wakingNowMs } from './waking-clock.ts'
 
 /** How often a place is asked for while nobody says whether it was made. */
 const TAKINGS_MAX = 5
@@ -28,7 +29,7 @@ const LOOK_MS_MAX = 3_000
 const ENDS: ReadonlySet<string> = new Set(['delete', 'expire', 'compareAndDelete'])
 
 /** What queues ask of a client. */
-export type QueueClient = SessionClient & Pick<Keys, 'get' | 'create' | 'watch'>
+export type QueueClient = KeeperClient & Pick<Keys, 'get' | 'create' | 'watch'>
 
 /** A place in a queue, anybody's. */
 export interface Placed {
@@ -51,11 +52,12 @@ export interface Places {
 /**
  * The directory of a queue: beside the path, hidden, so that listings do not show it and roles for the path's parent reach it.
  *
- * @throws RangeError when the path is none or is the root.
+ * @throws RangeError when the path is none, is the root, or has names of dots: clients and servers resolve those.
  */
 export function queueDirectory(kind: 'lock' | 'election', path: string): string {
   const [, parent, name] = /^(\/|(?:\/[^/]+)+\/)([^/]+)$/.exec(path) ?? []
-  if (parent !== undefined && name !== undefined) return `${parent}_${kind}-${name}`
+  const isDotted = path.split('/').some((each) => each === '.' || each === '..')
+  if (parent !== undefined && name !== undefined && !isDotted) return `${parent}_${kind}-${name}`
   throw new RangeError(`"${path}" is no name for a ${kind}: expected a path like "/name" or "/team/name"`)
 }
 
@@ -84,7 +86,7 @@ export async function readPlaces(
 export class Place {
   readonly #client: QueueClient
   readonly #directory: string
-  readonly #session: Session
+  readonly #keeper: Keeper
   readonly #key: KeptKey
   readonly #id: string
   /** A request to make the place failed without a word of its fate: there may be a second one. */
@@ -93,21 +95,21 @@ export class Place {
   readonly number: number
 
   /** Take one with `takePlace`. */
-  constructor(client: QueueClient, directory: string, session: Session, made: MadePlace) {
+  constructor(client: QueueClient, directory: string, keeper: Keeper, made: MadePlace) {
     this.#client = client
     this.#directory = directory
-    this.#session = session
+    this.#keeper = keeper
     this.#id = made.id
     this.#mayHaveTwin = made.mayHaveTwin
     this.number = made.number
-    this.#key = session.keep(made.path, made.sentAtMs)
+    this.#key = keeper.keep(made.path, made.sentAtMs)
   }
 
   get path(): string {
     return this.#key.path
   }
 
-  /** Aborts when the place is lost or left: see `Session.signal`. */
+  /** Aborts when the place is lost or left: see `Keeper.signal`. */
   get signal(): AbortSignal {
     return this.#key.signal
   }
@@ -157,8 +159,8 @@ export class Place {
   /** The signal aborts, then the place is removed; one that is lost is left to its TTL. Never rejects. */
   async leave(): Promise<void> {
     if (this.signal.aborted) return
-    this.#session.drop(this.#key, new CoordinationError('MUSTER_LOCK_RELEASED', `"${this.path}" was given back`))
-    await removeOwn(this.#client, this.path)
+    this.#keeper.drop(this.#key, new CoordinationError('MUSTER_LOCK_RELEASED', `"${this.path}" was given back`))
+    await removePlace(this.#client, this.path)
     if (this.#mayHaveTwin) await removeById(this.#client, this.#directory, this.#id)
   }
 
@@ -179,7 +181,7 @@ export class Place {
       'MUSTER_LOCK_LOST',
       `"${this.path}" is gone: its TTL ended or somebody removed it`,
     )
-    this.#session.drop(this.#key, error)
+    this.#keeper.drop(this.#key, error)
     return error
   }
 }
@@ -205,7 +207,7 @@ interface MadePlace {
 }
 
 /**
- * Takes a place at the end of a queue, with the session's TTL.
+ * Takes a place at the end of a queue, with the keeper's TTL.
  *
  * @param value For others to read, see `Placed`.
  * @throws CoordinationError when the session is over; ClientError; the signal's reason.
@@ -213,17 +215,17 @@ interface MadePlace {
 export async function takePlace(
   client: QueueClient,
   directory: string,
-  session: Session,
+  keeper: Keeper,
   value: string,
   signal: AbortSignal | undefined,
 ): Promise<Place> {
   const id = randomBytes(12).toString('base64url')
-  const taking: Taking = { id, text: JSON.stringify({ id, value }), ttl: session.ttl, mayStand: false }
-  const over = signal === undefined ? session.signal : AbortSignal.any([session.signal, signal])
+  const taking: Taking = { id, text: JSON.stringify({ id, value }), ttl: keeper.ttl, mayStand: false }
+  const over = signal === undefined ? keeper.signal : AbortSignal.any([keeper.signal, signal])
   try {
     const made = await makePlace(client, directory, taking, over)
     over.throwIfAborted()
-    return new Place(client, directory, session, made)
+    return new Place(client, directory, keeper, made)
   } catch (error) {
     // It may stand there all the same, in the way of all who come later.
     if (taking.mayStand) await removeById(client, directory, id)
@@ -239,9 +241,9 @@ async function makePlace(
   signal: AbortSignal,
 ): Promise<MadePlace> {
   const { id, text, ttl } = taking
-  const beganAtMs = performance.now()
+  const beganAtMs = wakingNowMs()
   for (let takings = 1; ; takings += 1) {
-    const sentAtMs = performance.now()
+    const sentAtMs = wakingNowMs()
     const mayHaveTwin = takings > 1
     try {
       const { node } = await client.create(directory, text, { ttl, signal })
@@ -276,7 +278,7 @@ async function findById(
 async function removeById(client: QueueClient, directory: string, id: string): Promise<void> {
   try {
     const { places } = await readPlaces(client, directory, AbortSignal.timeout(LOOK_MS_MAX))
-    await Promise.all(places.filter((place) => place.id === id).map(({ path }) => removeOwn(client, path)))
+    await Promise.all(places.filter((place) => place.id === id).map(({ path }) => removePlace(client, path)))
   } catch {
     // Without an answer there is nothing more to be done about it.
   }

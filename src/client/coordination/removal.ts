@@ -1,7 +1,8 @@
 /**
  * Taking away a key that is nobody's but ours.
  *
- * Owns: patience with a cluster that is between two leaders, and its end. What is left behind goes when its TTL ends.
+ * Owns: patience with a cluster that is between two leaders, and its end; the empty directory that would stay behind. A key that is
+ * left goes when its TTL ends.
  */
 
 import { ClientError } from '../errors.ts'
@@ -13,6 +14,22 @@ const REMOVAL_MS_MAX = 3_000
 const ATTEMPT_MS_MAX = 1_500
 const DELAY_MS_MIN = 50
 const DELAY_MS_MAX = 500
+
+/**
+ * Removes a place in a queue, and the queue's directory when nobody else stands there: names come and go, and empty directories would
+ * stay for ever. Whoever comes meanwhile is safe: a directory that is not empty is not removed, and a new place makes it again.
+ * Never rejects.
+ */
+export async function removePlace(client: Pick<Keys, 'delete'>, path: string): Promise<void> {
+  await removeOwn(client, path)
+  const directory = path.slice(0, path.lastIndexOf('/'))
+  if (directory === '') return
+  try {
+    await client.delete(directory, { dir: true, timeoutMs: ATTEMPT_MS_MAX, attemptsMax: 1 })
+  } catch {
+    // Somebody stands there, or nobody could be asked: the next one to leave does it.
+  }
+}
 
 /** Removes the key, and again while nobody knows whether it was. Never rejects; gives up after some three seconds. */
 export async function removeOwn(client: Pick<Keys, 'delete'>, path: string): Promise<void> {

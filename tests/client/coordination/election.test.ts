@@ -3,6 +3,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import { MusterClient } from '../../../src/client/client.ts'
 import { Election, type Leader, type Standing } from '../../../src/client/coordination/election.ts'
 import { openSession } from '../../../src/client/coordination/session.ts'
+import { wakingNowMs } from '../../../src/client/coordination/waking-clock.ts'
 import { eventually } from '../../support/eventually.ts'
 import { describeOnStores } from '../../support/store-servers.ts'
 import { TcpProxy } from '../../support/tcp-proxy.ts'
@@ -137,6 +138,16 @@ describeOnStores('an election', (server) => {
     await near.return()
     expect((await again).fence).toBeGreaterThan(next.fence)
     await far.return()
+  })
+
+  test('rejects when the session of the caller keeps too much already', async () => {
+    const client = server.client()
+    const session = await openSession(client, { ttl: 60 })
+    for (let at = 0; at < 1_000; at += 1) session.keep(`/kept/${at}`, wakingNowMs())
+    await expect(new Election(client, '/full').campaign('one', { session }).next()).rejects.toMatchObject({
+      code: 'MUSTER_SESSION_FULL',
+    })
+    expect(await new Election(client, '/full').leader()).toBeUndefined()
   })
 
   test('with a session of the caller ends when that does', async () => {

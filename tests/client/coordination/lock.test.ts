@@ -157,6 +157,48 @@ describeOnStores('a lock', (server) => {
     expect(await queued(client, '/block')).toBe(0)
   })
 
+  test('leaves no directory behind, whoever comes and goes', async () => {
+    const clients = [server.client(), server.client(), server.client()]
+    const fences: number[] = []
+    await Promise.all(
+      clients.map(async (client) => {
+        for (let round = 0; round < 20; round += 1) {
+          const lock = await acquireLock(client, '/passing/job')
+          fences.push(lock.fence)
+          await lock.unlock()
+        }
+      }),
+    )
+    expect(fences).toEqual([...new Set(fences)].sort((a, b) => a - b))
+    expect(fences).toHaveLength(60)
+    const [client] = clients as [MusterClient]
+    expect(await client.peek('/passing/_lock-job')).toBeUndefined()
+    const session = await openSession(client)
+    await acquireLock(client, '/passing/other', { session })
+    await session.close()
+    expect(await client.peek('/passing/_lock-other')).toBeUndefined()
+  })
+
+  test('without a session is one key, and nothing is kept alive any more when that is lost', async () => {
+    const client = server.client()
+    const refreshed: string[] = []
+    const counting: QueueClient = new Proxy(client, {
+      get: (target, name) => {
+        const value: unknown = Reflect.get(target, name)
+        if (typeof value !== 'function') return value
+        return (...words: unknown[]) => {
+          if (name === 'refresh') refreshed.push(String(words[0]))
+          return Reflect.apply(value, target, words)
+        }
+      },
+    })
+    const lock = await acquireLock(counting, '/alone', { ttl: 1 })
+    await client.delete(lock.key)
+    await eventually('the signal', () => lock.signal.aborted)
+    expect(lock.signal.reason).toMatchObject({ definite: true, retriable: true })
+    expect([...new Set(refreshed)]).toEqual([lock.key])
+  })
+
   test('works below a namespace', async () => {
     const client = server.client()
     const lock = await acquireLock(client.namespace('/team'), '/job')
@@ -255,7 +297,7 @@ describeOnStores('a lock', (server) => {
 test('the name of a lock is a path with a name at its end', () => {
   expect(queueDirectory('lock', '/a')).toBe('/_lock-a')
   expect(queueDirectory('election', '/team/job')).toBe('/team/_election-job')
-  for (const path of ['', '/', 'a', '/a/', '//a', '/a//b']) {
+  for (const path of ['', '/', 'a', '/a/', '//a', '/a//b', '/.', '/..', '/a/..', '/../a', '/./a']) {
     expect(() => queueDirectory('lock', path), path).toThrow(RangeError)
   }
 })

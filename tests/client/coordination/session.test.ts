@@ -3,8 +3,16 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { CoordinationError } from '../../../src/client/coordination/errors.ts'
 import { marginMs } from '../../../src/client/coordination/kept-key.ts'
 import { openSession, type Session, type SessionClient } from '../../../src/client/coordination/session.ts'
+import { wakingNowMs } from '../../../src/client/coordination/waking-clock.ts'
 import { ApiError, ClientError } from '../../../src/client/errors.ts'
 import type { Found } from '../../../src/client/keys.ts'
+
+/** The machine sleeps: this clock went on by so much while the other stood still. Milliseconds. */
+let sleptMs = 0
+vi.mock('node:os', async (importOriginal) => ({
+  ...(await importOriginal<typeof import('node:os')>()),
+  uptime: () => (performance.now() + sleptMs) / 1000,
+}))
 
 const DONE = { node: {} } as Found
 
@@ -125,10 +133,51 @@ describe('a session', () => {
     expect(session.signal.reason).toMatchObject({ code: 'MUSTER_SESSION_LOST' })
   })
 
+  test('is over at once when the machine wakes too late, and its signal aborts within a tenth of the TTL', async () => {
+    const store = new FakeStore()
+    const session = await openSession(store, { ttl: 60 })
+    store.refreshes = () => new Promise(() => undefined)
+    sleptMs += 50_000
+    expect(session.remainingMs).toBe(0)
+    await vi.advanceTimersByTimeAsync(6_000)
+    expect(session.signal.reason).toMatchObject({ code: 'MUSTER_SESSION_LOST', definite: false, retriable: false })
+  })
+
+  test('lives on when the machine wakes in time, and is over as soon as its key may be gone', async () => {
+    const store = new FakeStore()
+    const session = await openSession(store, { ttl: 60 })
+    sleptMs += 30_000
+    expect(session.remainingMs).toBeCloseTo(18_000, -1)
+    store.refreshes = () => new Promise(() => undefined)
+    await vi.advanceTimersByTimeAsync(17_000)
+    expect(session.signal.aborted).toBe(false)
+    await vi.advanceTimersByTimeAsync(1_100)
+    expect(session.signal.aborted).toBe(true)
+  })
+
+  test('that is lost tells why its heartbeats failed', async () => {
+    const store = new FakeStore()
+    const session = await openSession(store, { ttl: 9 })
+    const refused = new ApiError(401, 110, 'The request requires user authentication', '', 7)
+    store.refreshes = () => Promise.reject(refused)
+    await vi.advanceTimersByTimeAsync(9_000)
+    const { message, cause } = session.signal.reason as Error
+    expect(message).toContain('110 The request requires user authentication')
+    expect((cause as Error).cause).toBe(refused)
+  })
+
+  test('that could not be opened leaves nothing behind at its client', async () => {
+    const store = new FakeStore()
+    const removed = vi.spyOn(store.closed, 'removeEventListener')
+    store.adds = () => Promise.reject(unreachable())
+    await expect(openSession(store)).rejects.toMatchObject({ code: 'MUSTER_CLIENT_UNREACHABLE' })
+    expect(removed).toHaveBeenCalled()
+  })
+
   test('that is closed aborts first and removes its keys then', async () => {
     const store = new FakeStore()
     const session = await openSession(store, { ttl: 9 })
-    const key = session.keep('/place', performance.now())
+    const key = session.keep('/place', wakingNowMs())
     let removedBefore = -1
     session.signal.addEventListener('abort', () => {
       removedBefore = store.count('delete')
@@ -160,7 +209,7 @@ describe('a session', () => {
   test('is lost at once with its client, which can keep nothing any more', async () => {
     const store = new FakeStore()
     const session = await openSession(store, { ttl: 86_400 })
-    const key = session.keep('/a', performance.now())
+    const key = session.keep('/a', wakingNowMs())
     store.over.abort()
     expect(session.signal.reason).toMatchObject({ code: 'MUSTER_SESSION_LOST' })
     expect(key.signal.aborted).toBe(true)
@@ -188,7 +237,7 @@ describe('a key that a session keeps', () => {
   test('is lost alone when somebody removed it, with the session when nobody answers', async () => {
     const store = new FakeStore()
     const session = await openSession(store, { ttl: 9 })
-    const [one, two] = [session.keep('/one', performance.now()), session.keep('/two', performance.now())]
+    const [one, two] = [session.keep('/one', wakingNowMs()), session.keep('/two', wakingNowMs())]
     store.refreshes = (path) => (path === '/one' ? Promise.reject(notFound()) : Promise.resolve(DONE))
     await vi.advanceTimersByTimeAsync(10_000)
     expect(one.signal.reason).toMatchObject({ code: 'MUSTER_LOCK_LOST' })
@@ -202,11 +251,9 @@ describe('a key that a session keeps', () => {
 
   test('is refused when the session is over, and when it keeps a thousand', async () => {
     const session = await openSession(new FakeStore())
-    for (let at = 0; at < 1_000; at += 1) session.keep(`/${at}`, performance.now())
-    expect(() => session.keep('/more', performance.now())).toThrow(
-      expect.objectContaining({ code: 'MUSTER_SESSION_FULL' }),
-    )
+    for (let at = 0; at < 1_000; at += 1) session.keep(`/${at}`, wakingNowMs())
+    expect(() => session.keep('/more', wakingNowMs())).toThrow(expect.objectContaining({ code: 'MUSTER_SESSION_FULL' }))
     await session.close()
-    expect(() => session.keep('/more', performance.now())).toThrow(CoordinationError)
+    expect(() => session.keep('/more', wakingNowMs())).toThrow(CoordinationError)
   })
 })
