@@ -8,6 +8,7 @@
  * `MUSTER_CA_FILE`, `MUSTER_CERT_FILE` and `MUSTER_KEY_FILE` are the server's and mean something else: they are not read here.
  */
 import { readFileSync } from 'node:fs'
+import process from 'node:process'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { type ClientOptions, TIMER_MS_MAX } from '../../src/client/options.ts'
 import { type EndpointWords, ourVariable, serversOf, variable } from './endpoints.ts'
@@ -72,11 +73,15 @@ export function addGlobalOptions(program: Command): Command {
 
 /**
  * Options for a client of the cluster that the words name; variables stand in for what is not given. May ask for a password.
+ * @param prompted where that question is shown.
  * @throws RangeError when a file cannot be read or DNS knows no server.
  */
-export async function connectionOf(words: ConnectionWords): Promise<ClientOptions> {
+export async function connectionOf(
+  words: ConnectionWords,
+  prompted: NodeJS.WriteStream = process.stderr,
+): Promise<ClientOptions> {
   const { endpoints, servername } = await serversOf(words)
-  const auth = await loginOf(words)
+  const auth = await loginOf(words, prompted)
   const tls = {
     ...readTls(tlsFilesOf(words)),
     ...(servername === undefined ? {} : { servername }),
@@ -105,7 +110,7 @@ export function tlsFilesOf(words: ConnectionWords): TlsFiles {
 
 /** The same for a second cluster, of which variables say nothing. @throws RangeError when a file cannot be read. */
 export async function otherConnectionOf(words: OtherWords, endpoints: string): Promise<ClientOptions> {
-  const auth = words.fromUsername === undefined ? undefined : await withPassword(words.fromUsername)
+  const auth = words.fromUsername === undefined ? undefined : await withPassword(words.fromUsername, process.stderr)
   const tls = readTls({ caFile: words.fromCaFile, certFile: words.fromCertFile, keyFile: words.fromKeyFile })
   return { endpoints: endpoints.split(','), tls, ...(auth === undefined ? {} : { auth }) }
 }
@@ -144,18 +149,18 @@ export function keyPath(text: string): string {
 }
 
 /** `USER:PASSWORD`; undefined: nobody logs in. */
-async function loginOf(words: ConnectionWords): Promise<string | undefined> {
+async function loginOf(words: ConnectionWords, prompted: NodeJS.WriteStream): Promise<string | undefined> {
   const given = words.username || words.user || (ourVariable('USERNAME') ?? variable('ETCDCTL_USERNAME'))
-  if (given !== undefined) return withPassword(given)
+  if (given !== undefined) return withPassword(given, prompted)
   // The later etcdctl has the password in a variable of its own.
   const user = variable('ETCDCTL_USER')
   const password = variable('ETCDCTL_PASSWORD')
   if (user === undefined) return undefined
-  return password === undefined || user.includes(':') ? withPassword(user) : `${user}:${password}`
+  return password === undefined || user.includes(':') ? withPassword(user, prompted) : `${user}:${password}`
 }
 
-async function withPassword(user: string): Promise<string> {
-  return user.includes(':') ? user : `${user}:${await askPassword('Password: ')}`
+async function withPassword(user: string, prompted: NodeJS.WriteStream): Promise<string> {
+  return user.includes(':') ? user : `${user}:${await askPassword('Password: ', prompted)}`
 }
 
 function readTls({ caFile, certFile, keyFile }: TlsFiles): TlsTexts {

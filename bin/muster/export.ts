@@ -67,11 +67,12 @@ async function run(words: ExportWords, connection: ConnectionWords): Promise<num
   // The disk may say no at any time; nobody would listen between two waits.
   const disk = new AbortController()
   try {
+    // It may ask for a password, and end there: nothing is made before.
+    client = new MusterClient(await connectionOf(connection))
     const file = unfinished === undefined ? undefined : await open(unfinished, 'w', 0o600)
     const out = file === undefined ? process.stdout : file.createWriteStream()
     if (file !== undefined) out.on('error', (error) => disk.abort(error))
     const both = AbortSignal.any([signal, disk.signal])
-    client = new MusterClient(await connectionOf(connection))
     await client.position({ signal })
     await requireThere(client, prefix, { signal })
     const hidden = await listsHidden(client, { signal })

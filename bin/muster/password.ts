@@ -1,9 +1,10 @@
 /**
  * Asks for a password: on a terminal without showing it, else the next line of standard input.
  *
- * Owns: the prompt, what the keys do, standard input while it is read. Leaves to others: what the password is for.
+ * Owns: the prompt, what the keys do, standard input while it is read, signals meanwhile. Leaves to others: what the password is for.
  */
 import { Buffer } from 'node:buffer'
+import { constants } from 'node:os'
 import process from 'node:process'
 
 /** Bytes that are taken; more is no password but a mistake. */
@@ -15,25 +16,38 @@ const RETURN = 0x0d
 const CTRL_C = 0x03
 const CTRL_D = 0x04
 
+const ENDING = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+
 /**
- * The password without blanks around it; empty when input ends. The prompt goes to standard output, as etcdctl's does. What
- * follows on standard input stays there.
+ * The password without blanks around it; empty when input ends. What follows on standard input stays there. Ctrl-C and signals end the
+ * process, with 128 and the signal's number, whatever a command does about them otherwise: it has not begun.
+ * @param shown where the prompt goes: standard error, where it is never taken for a value; etcdctl's commands have it in their output.
  */
-export async function askPassword(prompt: string): Promise<string> {
-  process.stdout.write(prompt)
+export async function askPassword(prompt: string, shown: NodeJS.WriteStream): Promise<string> {
   const { stdin } = process
   const isTerminal = stdin.isTTY === true
-  if (isTerminal) stdin.setRawMode(true)
-  try {
-    return (await readLine(isTerminal)).toString('utf8').trim()
-  } finally {
+  const restore = (): void => {
     if (isTerminal) stdin.setRawMode(false)
+    shown.write('\n')
+  }
+  const end = (signal: NodeJS.Signals): void => {
+    restore()
+    process.exit(128 + constants.signals[signal])
+  }
+  for (const signal of ENDING) process.prependListener(signal, end)
+  if (isTerminal) stdin.setRawMode(true)
+  shown.write(prompt)
+  try {
+    return (await readLine(isTerminal, () => end('SIGINT'))).toString('utf8').trim()
+  } finally {
+    restore()
     stdin.pause()
-    process.stdout.write('\n')
+    for (const signal of ENDING) process.off(signal, end)
   }
 }
 
-function readLine(isTerminal: boolean): Promise<Buffer> {
+/** @param interrupt Ctrl-C: the terminal sends no signal while its keys come one by one. */
+function readLine(isTerminal: boolean, interrupt: () => void): Promise<Buffer> {
   const { stdin } = process
   return new Promise((done, failed) => {
     let line = Buffer.alloc(0)
@@ -64,11 +78,4 @@ function edited(line: Buffer, typed: Buffer): Buffer<ArrayBuffer> {
     else text += key
   }
   return Buffer.from(text)
-}
-
-/** The terminal sends no signal while its keys come one by one. */
-function interrupt(): void {
-  process.stdin.setRawMode(false)
-  process.stdout.write('\n')
-  process.kill(process.pid, 'SIGINT')
 }

@@ -76,7 +76,7 @@ export class Cluster {
   static async open(words: ConnectionWords, sync = true): Promise<Cluster> {
     let cluster: Cluster
     try {
-      cluster = new Cluster(words, await connectionOf(words))
+      cluster = new Cluster(words, await connectionOf(words, process.stdout))
     } catch (error) {
       if (!(error instanceof Error) || error instanceof TypeError) throw error
       throw new CommandFailed(STATUS.wrong, error.message)

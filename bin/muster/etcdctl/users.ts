@@ -3,6 +3,7 @@
  *
  * Owns: the seven commands, their words and sentences. Leaves to others: asking for passwords (password).
  */
+import process from 'node:process'
 import type { Command } from 'commander'
 import type { ConnectionWords } from '../connection.ts'
 import { askPassword } from '../password.ts'
@@ -56,7 +57,7 @@ async function add(made: Command): Promise<void> {
   await using api = await AuthApi.open(made)
   const colon = given.indexOf(':')
   const user = colon < 0 ? given : given.slice(0, colon)
-  const password = colon < 0 ? await askPassword('New password: ') : given.slice(colon + 1)
+  const password = colon < 0 ? await askPassword('New password: ', process.stdout) : given.slice(colon + 1)
   await api.change('PUT', 'users', user, named(user, password))
   print(`User ${user} created`)
 }
@@ -97,7 +98,7 @@ async function changeRoles(made: Command, verb: 'grant' | 'revoke'): Promise<voi
 async function changePassword(made: Command): Promise<void> {
   const name = nameIn(made)
   await using api = await AuthApi.open(made)
-  await api.changeUser(name, named(name, await askPassword('New password: ')))
+  await api.changeUser(name, named(name, await askPassword('New password: ', process.stdout)))
   print('Password updated')
 }
 
