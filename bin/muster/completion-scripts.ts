@@ -8,8 +8,6 @@ import type { CompletedCommand, CompletedOption } from './completion.ts'
 /** A script by shell. `name` is what the tool is called there. */
 export const SCRIPTS = { bash, zsh, fish } as const
 
-const FORMATS = 'simple extended json'
-
 function bash(commands: readonly CompletedCommand[], name: string): string {
   const own = `_${name.replace(/\W/g, '_')}_complete`
   const cases = commands.map(({ path, commands: below, options }) => {
@@ -36,7 +34,11 @@ ${own}() {
     esac
   done
   case $before in
-    -o|--output) [[ $path != export ]] && { COMPREPLY=($(compgen -W '${FORMATS}' -- "$current")); return; } ;;&
+    -o|--output)
+      case $path in
+${formatCases(commands).join('\n')}
+      esac
+      ;;&
     ${filePatterns(commands).join('|')}) COMPREPLY=($(compgen -f -- "$current")); return ;;
     ${valued.join('|')}) return ;;
   esac
@@ -87,9 +89,9 @@ if [[ $funcstack[1] == ${own} ]]; then ${own} "$@"; else compdef ${own} ${name};
 `
 }
 
-function zshSpec(flag: string, { description, value }: CompletedOption): string {
+function zshSpec(flag: string, { description, value, formats }: CompletedOption): string {
   const text = description.replace(/[[\]:]/g, (char) => `\\${char}`)
-  const argument = { none: '', any: ':value: ', file: ':file:_files', format: `:format:(${FORMATS})` }[value]
+  const argument = { none: '', any: ':value: ', file: ':file:_files', format: `:format:(${formats})` }[value]
   return `${flag}[${text}]${argument}`
 }
 
@@ -113,10 +115,19 @@ function seen(word: string): string {
   return `__fish_seen_subcommand_from ${word}`
 }
 
-function fishOption({ names, description, value }: CompletedOption): string {
+function fishOption({ names, description, value, formats }: CompletedOption): string {
   const flags = names.map((name) => (name.startsWith('--') ? `-l ${name.slice(2)}` : `-s ${name.slice(1)}`)).join(' ')
-  const argument = { none: '', any: ' -x', file: ' -r -F', format: ` -x -a ${quoted(FORMATS)}` }[value]
+  const argument = { none: '', any: ' -x', file: ' -r -F', format: ` -x -a ${quoted(formats)}` }[value]
   return `${flags}${argument} -d ${quoted(description)}`
+}
+
+/** For bash: which formats the commands take. */
+function formatCases(commands: readonly CompletedCommand[]): readonly string[] {
+  return commands.flatMap(({ path, options }) => {
+    const formats = options.find(({ value }) => value === 'format')?.formats
+    if (formats === undefined) return []
+    return [`      ${quoted(path)}) COMPREPLY=($(compgen -W ${quoted(formats)} -- "$current")); return ;;`]
+  })
 }
 
 /** Every name of an option that is followed by a value. */

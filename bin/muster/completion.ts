@@ -27,6 +27,8 @@ export interface CompletedOption {
   readonly names: readonly string[]
   readonly description: string
   readonly value: 'none' | 'any' | 'file' | 'format'
+  /** Those that it takes, with blanks; empty for all but a format. */
+  readonly formats: string
 }
 
 const HELP = `
@@ -77,7 +79,7 @@ function completedCommands(program: Command): readonly CompletedCommand[] {
   return found
 }
 
-const HELP_OPTION: CompletedOption = { names: ['-h', '--help'], description: 'show help', value: 'none' }
+const HELP_OPTION: CompletedOption = { names: ['-h', '--help'], description: 'show help', value: 'none', formats: '' }
 
 function shown(command: Command): readonly CompletedOption[] {
   return command.options.filter(({ hidden }) => !hidden).map(optionOf)
@@ -85,7 +87,11 @@ function shown(command: Command): readonly CompletedOption[] {
 
 function optionOf(option: Option): CompletedOption {
   const names = [option.short, option.long].filter((name) => name !== undefined)
-  return { names, description: option.description, value: valueOfOption(option) }
+  const value = valueOfOption(option)
+  const { description } = option
+  // The description lists them: "table, json or env (default: table)".
+  const formats = value === 'format' ? description.replace(/ \(.*/, '').replace(/,| or/g, '') : ''
+  return { names, description, value, formats }
 }
 
 function valueOfOption({ flags, required, optional, long }: Option): CompletedOption['value'] {

@@ -9,6 +9,7 @@ import { type Command, InvalidArgumentError } from 'commander'
 import { MusterClient } from '../../src/client/client.ts'
 import { discover, discoverNow, type InstanceList } from '../../src/sidecar/discover.ts'
 import { type ConnectionWords, connectionOf } from './connection.ts'
+import { failureText } from './exit.ts'
 import { INSTANCE_FORMS, type InstanceForm, instanceText } from './instance-text.ts'
 import { addLookOptions, type LookWords, lookOf } from './look-words.ts'
 
@@ -79,8 +80,7 @@ async function run(name: string, words: DiscoverWords): Promise<number> {
   } catch (error) {
     if (over.signal.aborted) return EXIT.done
     if (!(error instanceof Error)) throw error
-    const code = 'code' in error ? ` (${error.code})` : ''
-    process.stderr.write(`muster: ${error.message}${code}\n`)
+    process.stderr.write(`muster: ${failureText(error)}\n`)
     return EXIT.failed
   } finally {
     process.off('SIGINT', stop).off('SIGTERM', stop)

@@ -9,6 +9,7 @@ import { MusterClient } from '../../src/client/client.ts'
 import { Election } from '../../src/client/coordination/election.ts'
 import type { ClientHooks } from '../../src/client/options.ts'
 import { type ConnectionWords, connectionOf, wholeNumber } from './connection.ts'
+import { failureText } from './exit.ts'
 import { failed, HELD_EXIT, HELD_HELP, pathOf, say, Waiting } from './held-command.ts'
 
 interface ElectWords extends ConnectionWords {
@@ -64,7 +65,7 @@ async function run(
     if (command.length === 0) return await follow(election, id, words.ttl, signal)
     return await lead(election, id, command, words.ttl, waiting)
   } catch (error) {
-    return failed(error)
+    return failed(error, 'election', path)
   } finally {
     waiting.end()
   }
@@ -75,7 +76,7 @@ function outageHooks(): ClientHooks {
   let isOut = false
   return {
     retry: ({ error }) => {
-      if (!isOut) say(`${error.message}; trying again`)
+      if (!isOut) say(`${failureText(error)}; trying again`)
       isOut = true
     },
     request: ({ status }) => {
@@ -110,8 +111,9 @@ function lead(
   const work = async ({ signal, fence }: { readonly signal: AbortSignal; readonly fence: number }): Promise<number> => {
     const env = { MUSTER_ELECT_NAME: election.path, MUSTER_ELECT_ID: id, MUSTER_ELECT_FENCE: `${fence}` }
     const status = await waiting.run({ signal, ttl, command, env })
-    if (status === HELD_EXIT.lost && signal.aborted)
-      say(`no longer the leader of "${election.path}", the command was ended`)
+    if (status === HELD_EXIT.lost && signal.aborted) {
+      say(`no longer the leader of "${election.path}", the command was ended: ${failureText(signal.reason)}`)
+    }
     return status
   }
   return election.lead(id, work, { ttl, signal: waiting.signal })

@@ -1,8 +1,8 @@
 /**
  * Which servers a command talks to: from its words, from variables, from DNS.
  *
- * Owns: the order in which these are asked, which is etcdctl's with ours in front. Leaves to others: the options themselves
- * (connection), what an address may look like (the client).
+ * Owns: the order in which these are asked, which is etcdctl's with ours in front; which of the URLs that members publish may be
+ * asked. Leaves to others: the options themselves (connection), what an address may look like (the client).
  */
 import dns from 'node:dns/promises'
 import process from 'node:process'
@@ -42,6 +42,29 @@ export async function serversOf(words: EndpointWords): Promise<Servers> {
           .split(',')
           .map((text) => text.trim())
   return { endpoints, servername: insecure ? undefined : domain }
+}
+
+/**
+ * Which URLs that members publish may be asked: where all that were given are https, none of http, for neither credentials nor a change
+ * go out in the clear because a member says so. Standard error hears once of each that is left out.
+ */
+export class PublishedUrls {
+  readonly #isSecure: boolean
+  readonly #told = new Set<string>()
+
+  /** @param given what the user named. */
+  constructor(given: readonly string[]) {
+    this.#isSecure = given.every((url) => url.startsWith('https:'))
+  }
+
+  mayAsk(url: string): boolean {
+    if (!this.#isSecure || !url.startsWith('http:')) return true
+    if (!this.#told.has(url)) {
+      this.#told.add(url)
+      process.stderr.write(`muster: not asking ${url}, which a member publishes: the endpoints given are https\n`)
+    }
+    return false
+  }
 }
 
 /** The value of a variable of ours, named without its prefix. Empty counts as not set. */

@@ -16,6 +16,7 @@ import { StoreHealth } from '../../src/render/store-health.ts'
 import { Supervised } from '../../src/render/supervised.ts'
 import type { RenderLog } from '../../src/render/work.ts'
 import { type ConnectionWords, connectionOf, keyPath } from './connection.ts'
+import { failureText } from './exit.ts'
 import { killOptions, signalOf, waitOf } from './render-words.ts'
 import { withManners } from './words.ts'
 
@@ -85,7 +86,7 @@ async function begin(words: EnvWords, prefix: string, argv: readonly string[]): 
     return await run(words, keyPath(prefix), argv, log)
   } catch (error) {
     if (!(error instanceof Error)) throw error
-    process.stderr.write(`muster: ${error.message}${'code' in error ? ` (${error.code})` : ''}\n`)
+    process.stderr.write(`muster: ${failureText(error)}\n`)
     return 1
   } finally {
     await flush()

@@ -1,5 +1,5 @@
 /**
- * How transfers end: exit status, signals, the sentence for a failure.
+ * How commands of ours end: the sentence for a failure; of transfers also exit status and signals.
  */
 import process from 'node:process'
 import type { Steering } from '../../src/transfer/steering.ts'
@@ -44,6 +44,12 @@ export function interruptible(
   }
 }
 
+/** An error for users, with the code that stays the same over releases where it has one. */
+export function failureText(error: Error): string {
+  const code = 'code' in error && typeof error.code === 'string' ? ` (${error.code})` : ''
+  return `${error.message}${code}`
+}
+
 /** Prints why it failed; the exit status. @param advice What the user can do, on a line of its own. */
 export function fail(display: Display, error: unknown, signal: AbortSignal, advice: string): number {
   if (signal.aborted) {
@@ -52,7 +58,7 @@ export function fail(display: Display, error: unknown, signal: AbortSignal, advi
   }
   if (!(error instanceof Error)) throw error
   const code = 'code' in error ? error.code : undefined
-  display.say(`muster: ${error.message}${typeof code === 'string' ? ` (${code})` : ''}`)
+  display.say(`muster: ${failureText(error)}`)
   // Errors that nobody expected show where they come from.
   if (code === undefined && !(error instanceof RangeError)) display.say(error.stack ?? '')
   else if (!(error instanceof RangeError)) display.say(advice)

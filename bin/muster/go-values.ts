@@ -19,9 +19,8 @@ const UNITS_MS: Readonly<Record<string, number>> = {
 const SPAN_MS_MAX = 86_400_000
 const PART = /(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)/y
 
-/** Milliseconds of a duration such as `300ms`, `1.5h`, `2h45m`, `0`. @throws InvalidArgumentError on anything else. */
+/** Milliseconds of a duration such as `300ms`, `1.5h`, `2h45m`, `0`. @throws InvalidArgumentError on anything else, and below 0. */
 export function durationMs(text: string): number {
-  const sign = text.startsWith('-') ? -1 : 1
   const body = text.replace(/^[-+]/, '')
   if (body === '0') return 0
   let ms = 0
@@ -32,7 +31,8 @@ export function durationMs(text: string): number {
     at = PART.lastIndex
   }
   if (at !== body.length || body === '') throw new InvalidArgumentError('parse error')
-  return sign * ms
+  if (text.startsWith('-') && ms > 0) throw new InvalidArgumentError('a duration is not negative')
+  return ms
 }
 
 /** As `durationMs`, for times that pass: from nothing to a day. @throws InvalidArgumentError on anything else. */

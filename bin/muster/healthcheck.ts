@@ -7,6 +7,7 @@ import { type RequestOptions, request as requestHttps } from 'node:https'
 import process from 'node:process'
 import { text } from 'node:stream/consumers'
 import type { Command } from 'commander'
+import { withoutLogin } from '../../src/client/endpoints.ts'
 import { ownClientUrl } from '../../src/config/own-url.ts'
 import { type ConnectionWords, tlsFilesOf } from './connection.ts'
 import { ourVariable, variable } from './endpoints.ts'
@@ -64,7 +65,7 @@ function tlsOptions(words: Words): RequestOptions {
 async function isHealthy(url: URL, options: RequestOptions): Promise<boolean> {
   const { status, body } = await get(url, options)
   const healthy = status === 200 && /"health":\s*"?true"?/.test(body)
-  report(healthy, `${url.href} says ${status} ${body.slice(0, 200)}`)
+  report(healthy, `${withoutLogin(url.href)} says ${status} ${body.slice(0, 200)}`)
   return healthy
 }
 

@@ -6,16 +6,19 @@
  */
 import { constants } from 'node:os'
 import process from 'node:process'
+import { ErrorCode } from '../../src/api.ts'
 import { marginMs } from '../../src/client/coordination/kept-key.ts'
-import { ClientError } from '../../src/client/errors.ts'
+import { queueDirectory } from '../../src/client/coordination/queue.ts'
+import { ApiError, ClientError } from '../../src/client/errors.ts'
 import { startBeside } from './beside.ts'
+import { failureText } from './exit.ts'
 
 /** Exit statuses of our own, where commands rarely have theirs. */
-export const HELD_EXIT = { unreachable: 69, notInTime: 75, lost: 76 } as const
+export const HELD_EXIT = { unreachable: 69, notInTime: 75, lost: 76, notAllowed: 77 } as const
 
 export const HELD_HELP = `
 Exit status: the command's, 128 and the signal's number when one ended it; 2 wrong words; 69 the cluster cannot
-be asked; 75 not had in time; 76 lost while the command ran, which was ended.`
+be asked; 75 not had in time; 76 lost while the command ran, which was ended; 77 the login or a right is missing.`
 
 const ENDING = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const
 const PASSED_ON = ['SIGQUIT', 'SIGUSR1', 'SIGUSR2', 'SIGWINCH'] as const
@@ -111,10 +114,14 @@ export function say(text: string): void {
 }
 
 /** Says why there is nothing to hold; the exit status. @throws what nobody expects. */
-export function failed(error: unknown): number {
+export function failed(error: unknown, kind: 'lock' | 'election', path: string): number {
   if (error instanceof Interrupted) return error.status
+  if (error instanceof ApiError && (error.code === ErrorCode.unauthorized || error.status === 401)) {
+    say(`the login is wrong, or has no right to read and write ${queueDirectory(kind, path)}*: ${error.message}`)
+    return HELD_EXIT.notAllowed
+  }
   if (!(error instanceof ClientError) && !(error instanceof RangeError)) throw error
-  say(error.message)
+  say(failureText(error))
   return error instanceof RangeError ? 2 : HELD_EXIT.unreachable
 }
 

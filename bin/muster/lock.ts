@@ -10,6 +10,7 @@ import { acquireLock, type Lock } from '../../src/client/coordination/lock.ts'
 import { ClientError } from '../../src/client/errors.ts'
 import { TIMER_MS_MAX } from '../../src/client/options.ts'
 import { type ConnectionWords, connectionOf, wholeNumber } from './connection.ts'
+import { failureText } from './exit.ts'
 import { durationMs } from './go-values.ts'
 import { failed, HELD_EXIT, HELD_HELP, pathOf, say, Waiting } from './held-command.ts'
 
@@ -61,11 +62,13 @@ async function run(path: string, command: readonly string[], words: LockWords): 
     }
     const env = { MUSTER_LOCK_NAME: path, MUSTER_LOCK_FENCE: `${lock.fence}`, MUSTER_LOCK_KEY: lock.key }
     const status = await waiting.run({ signal: lock.signal, ttl: words.ttl, command, env })
-    if (status === HELD_EXIT.lost && lock.signal.aborted) say(`the lock "${path}" was lost, the command was ended`)
+    if (status === HELD_EXIT.lost && lock.signal.aborted) {
+      say(`the lock "${path}" was lost, the command was ended: ${failureText(lock.signal.reason)}`)
+    }
     await lock.unlock()
     return status
   } catch (error) {
-    return failed(error)
+    return failed(error, 'lock', path)
   } finally {
     waiting.end()
   }

@@ -11,7 +11,9 @@ import { MusterClient } from '../../src/client/client.ts'
 import { ClientError } from '../../src/client/errors.ts'
 import type { Status } from '../../src/client/status.ts'
 import { type ConnectionWords, connectionOf } from './connection.ts'
+import { PublishedUrls } from './endpoints.ts'
 import { examples } from './etcdctl/command.ts'
+import { failureText } from './exit.ts'
 import { renderStatus } from './status-table.ts'
 
 /** A follower that is behind by more is reported: what is under way between asking one member and the next is less. */
@@ -20,6 +22,9 @@ const TIMEOUT_MS_DEFAULT = 2_000
 
 /** Exit statuses, as those of `muster cluster-health`. */
 const EXIT = { well: 0, wrong: 1, noConnection: 2, unwell: 5 } as const
+
+/** Nobody could be asked. */
+const UNASKED: ReadonlySet<unknown> = new Set(['MUSTER_CLIENT_UNREACHABLE', 'MUSTER_CLIENT_TIMEOUT'])
 
 /** One member. */
 export interface MemberReport {
@@ -59,7 +64,7 @@ interface StatusWords extends ConnectionWords {
 
 const HELP = `
 LAG is how many raft entries a member is behind the one that is farthest; MEMORY that of its process.
-Exit status: 0 all is well; 5 something is not, see the lines below the table; 2 nobody can be reached; 1 anything else.
+Exit status: 0 all is well; 5 something is not, see the lines below the table; 2 nobody answers; 1 anything else.
 ${examples('status', 'status --endpoints http://10.0.0.1:2379 --json', 'status >/dev/null || page-somebody')}`
 
 /** Adds the command. */
@@ -80,20 +85,20 @@ async function run(words: StatusWords): Promise<number> {
   try {
     const options = { timeoutMs: TIMEOUT_MS_DEFAULT, ...(await connectionOf(words)), retry: { attemptsMax: 3 } }
     await using client = new MusterClient(options)
-    const report = await reportOn(client)
+    const report = await reportOn(client, new PublishedUrls(client.endpoints))
     const asJson = words.json === true || words.output === 'json'
     process.stdout.write(asJson ? `${JSON.stringify(report)}\n` : renderStatus(report))
     return report.healthy ? EXIT.well : EXIT.unwell
   } catch (error) {
     if (!(error instanceof Error) || error instanceof TypeError) throw error
-    process.stderr.write(`muster: ${error.message}\n`)
-    return error instanceof ClientError && error.code === 'MUSTER_CLIENT_UNREACHABLE' ? EXIT.noConnection : EXIT.wrong
+    process.stderr.write(`muster: ${failureText(error)}\n`)
+    return error instanceof ClientError && UNASKED.has(error.code) ? EXIT.noConnection : EXIT.wrong
   }
 }
 
-async function reportOn(client: MusterClient): Promise<ClusterReport> {
+async function reportOn(client: MusterClient, published: PublishedUrls): Promise<ClusterReport> {
   const members = await client.members.list()
-  const asked = await Promise.all(members.map((member) => askMember(client, member)))
+  const asked = await Promise.all(members.map((member) => askMember(client, published, member)))
   const farthest = Math.max(0, ...asked.map(({ status }) => status?.raftIndex ?? 0))
   const reports = asked.map((member) => {
     const index = member.status?.raftIndex ?? 0
@@ -125,10 +130,18 @@ interface Listed {
 }
 
 /** Asks a member at the first of its URLs where it answers. */
-async function askMember(client: MusterClient, { id, name, peerURLs, clientURLs }: Listed): Promise<Asked> {
+async function askMember(
+  client: MusterClient,
+  published: PublishedUrls,
+  { id, name, peerURLs, clientURLs }: Listed,
+): Promise<Asked> {
   const silent = { status: undefined, healthy: false, memoryBytes: undefined, storageBytes: undefined }
   let problem = name === '' ? 'was added and has not started' : 'publishes no client URL'
   for (const endpoint of clientURLs) {
+    if (!published.mayAsk(endpoint)) {
+      problem = `cannot be asked: it publishes ${endpoint}, and the endpoints given are https`
+      continue
+    }
     try {
       const status = await client.status({ endpoint })
       const [healthy, sizes] = await Promise.all([isHealthy(client, endpoint), sizesOf(client, endpoint)])

@@ -159,17 +159,23 @@ function shuffled(texts: readonly string[]): readonly string[] {
   return left
 }
 
+/** A URL as a message may show it: without the name and the password in front of its host. */
+export function withoutLogin(url: string): string {
+  return url.replace(/^([a-z][a-z\d+.-]*:\/\/)?.*@/i, '$1***@')
+}
+
 /** The origin of an endpoint as it is given. @throws RangeError when it is none. */
 function parseEndpoint(text: string): string {
   const given = text.trim()
+  const shown = withoutLogin(given)
   const full = given.includes('://') ? given : `http://${given}`
-  if (!URL.canParse(full)) throw new RangeError(`"${given}" is no endpoint: expected http://HOST:PORT`)
+  if (!URL.canParse(full)) throw new RangeError(`"${shown}" is no endpoint: expected http://HOST:PORT`)
   const url = new URL(full)
   if (url.protocol !== 'http:' && url.protocol !== 'https:') {
-    throw new RangeError(`"${given}" is no endpoint: expected http or https, found ${url.protocol.slice(0, -1)}`)
+    throw new RangeError(`"${shown}" is no endpoint: expected http or https, found ${url.protocol.slice(0, -1)}`)
   }
   if (url.pathname !== '/' || url.search !== '' || url.username !== '') {
-    throw new RangeError(`"${given}" is no endpoint: expected http://HOST:PORT and nothing else`)
+    throw new RangeError(`"${shown}" is no endpoint: expected http://HOST:PORT and nothing else`)
   }
   return url.origin
 }

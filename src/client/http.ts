@@ -122,17 +122,18 @@ export class Http {
     await pause(delayMs, ask.signal, this.over)
   }
 
-  /** Calls a hook. What it throws is logged and nothing else. */
+  /** Calls a hook. What it throws, or rejects with where it is async, is logged and nothing else. */
   tell<Name extends keyof Settings['hooks']>(
     name: Name,
     seen: Parameters<NonNullable<Settings['hooks'][Name]>>[0],
   ): void {
     const { hooks, logger } = this.settings
+    const failed = (error: unknown): void => logger?.warn({ err: error }, `the hook ${name} of a client has thrown`)
     try {
-      const hook = hooks[name] as ((told: typeof seen) => void) | undefined
-      hook?.(seen)
+      const hook = hooks[name] as ((told: typeof seen) => unknown) | undefined
+      Promise.resolve(hook?.(seen)).catch(failed)
     } catch (error) {
-      logger?.warn({ err: error }, `the hook ${name} of a client has thrown`)
+      failed(error)
     }
   }
 

@@ -10,6 +10,7 @@ import { eventually } from '../support/eventually.ts'
 import { freePort } from '../support/free-port.ts'
 import { scratchDir, startChild } from '../support/scratch.ts'
 import { TcpProxy } from '../support/tcp-proxy.ts'
+import { startWithUsersOn } from '../support/users-on.ts'
 
 const MUSTER = join(ROOT, 'bin', 'muster.ts')
 /** Shell for staying: half a minute at most, and not longer than whoever started it. */
@@ -87,7 +88,7 @@ describe('muster lock', () => {
     expect(isAlive(inner)).toBe(false)
     expect(await running.exited).toMatchObject({ code: 76 })
     expect(running.stdout).toContain('told')
-    expect(running.stderr).toContain('the lock "/job" was lost')
+    expect(running.stderr).toMatch(/the lock "\/job" was lost, .*the last one: .*\(MUSTER_SESSION_LOST\)/)
     await next.unlock()
   })
 
@@ -127,7 +128,31 @@ describe('muster lock', () => {
     expect(await muster('lock', '--ttl', '0', 'job', '--', 'true').exited).toMatchObject({ code: 2 })
     const nobody = muster('--endpoints', `http://127.0.0.1:${await freePort()}`, 'lock', 'job', '--', 'true')
     expect(await nobody.exited).toMatchObject({ code: 69 })
+    expect(nobody.stderr).toMatch(/^muster: cannot reach .* \(MUSTER_CLIENT_UNREACHABLE\)$/m)
     expect(await muster('lock', 'job', '--', '/no/such/command').exited).toMatchObject({ code: 127 })
+    for (const dots of ['.', '..', '/jobs/..']) {
+      const refused = muster('lock', dots, '--', 'true')
+      expect(await refused.exited).toMatchObject({ code: 2 })
+      expect(refused.stderr).toContain('is no name for a lock')
+    }
+    const negative = muster('lock', '--wait=-1s', 'job', '--', 'true')
+    expect(await negative.exited).toMatchObject({ code: 2 })
+    expect(negative.stderr).toContain('a duration is not negative')
+  })
+
+  test('names the right that is missing where users are on', async () => {
+    const { url } = await startWithUsersOn(['/jobs/*'])
+    const env = { MUSTER_ENDPOINTS: url, MUSTER_USERNAME: 'al:a' }
+    const allowed = startChild(NODE, [MUSTER, 'lock', '/jobs/nightly', '--', 'true'], { env })
+    expect(await allowed.exited).toMatchObject({ code: 0 })
+    for (const [words, directory] of [
+      [['lock', '/other/nightly', '--', 'true'], '/other/_lock-nightly*'],
+      [['elect', 'boss', 'me'], '/_election-boss*'],
+    ] as const) {
+      const refused = startChild(NODE, [MUSTER, ...words], { env })
+      expect(await refused.exited).toMatchObject({ code: 77 })
+      expect(refused.stderr).toContain(`no right to read and write ${directory}: 110 `)
+    }
   })
 })
 

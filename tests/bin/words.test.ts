@@ -144,7 +144,8 @@ test('durations are read as Go reads them', () => {
   expect(['0', '2s', '1m30s', '1.5h', '300ms', '.5s', '+1s', '2us'].map(durationMs)).toEqual([
     0, 2000, 90_000, 5_400_000, 300, 500, 1000, 0.002,
   ])
-  expect(durationMs('-1s')).toBe(-1000)
+  expect(durationMs('-0s')).toBe(0)
+  for (const negative of ['-1s', '-1m30s', '-1ns']) expect(() => durationMs(negative)).toThrow('not negative')
   for (const wrong of ['', '3', 's', '1 s', '1s2', '-', '1d'])
     expect(() => durationMs(wrong), wrong).toThrow('parse error')
 })

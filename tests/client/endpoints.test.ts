@@ -130,4 +130,15 @@ describe('what the cluster tells', () => {
     const tooMany = Array.from({ length: ENDPOINTS_MAX + 1 }, (_, n) => `http://m${n}:1`)
     expect(() => new Endpoints(tooMany, 'given')).toThrow(RangeError)
   })
+
+  test.each(['http://ann:secret@h:1', 'ann:secret@h:1', 'ftp://ann:secret@h', 'http://ann:se/cr@et@h:1'])(
+    '%s is refused without showing the password',
+    (endpoint) => {
+      expect(() => new Endpoints([endpoint], 'given')).toThrow(/"(\w+:\/\/)?\*\*\*@h(:1)?" is no endpoint/)
+    },
+  )
+
+  test('without any is refused', () => {
+    expect(() => new Endpoints([], 'given')).toThrow('no endpoint is given')
+  })
 })

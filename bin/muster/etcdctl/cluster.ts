@@ -12,6 +12,7 @@ import { ApiError, ClientError } from '../../../src/client/errors.ts'
 import { Http } from '../../../src/client/http.ts'
 import type { ClientOptions } from '../../../src/client/options.ts'
 import { type ConnectionWords, connectionOf } from '../connection.ts'
+import { PublishedUrls } from '../endpoints.ts'
 import { AskFailed, ClusterFailed, CommandFailed, INVALID_JSON, reported, STATUS } from './failures.ts'
 
 const TIMEOUT_MS_DEFAULT = 2_000
@@ -57,6 +58,7 @@ export class Cluster {
   readonly #timeoutMs: number
   readonly #totalMs: number
   readonly #given: readonly string[]
+  readonly #published: PublishedUrls
   #endpoints: readonly string[]
 
   private constructor(words: ConnectionWords, options: ClientOptions) {
@@ -66,6 +68,7 @@ export class Cluster {
     this.#timeoutMs = timerMs(words.timeout ?? TIMEOUT_MS_DEFAULT) || NO_LIMIT_MS
     this.#totalMs = timerMs(words.totalTimeout ?? TOTAL_TIMEOUT_MS_DEFAULT)
     this.#given = shuffled(this.#http.endpoints.urls)
+    this.#published = new PublishedUrls(this.#given)
     this.#endpoints = this.#given
   }
 
@@ -101,6 +104,11 @@ export class Cluster {
     const { status, text } = await this.ask({ method: 'GET', target: '/v2/members' })
     if (status !== 200) throw new AskFailed(`unexpected status code ${status}`)
     return (parseJson(text) as { readonly members: readonly Member[] }).members
+  }
+
+  /** Whether a URL that a member publishes may be asked; see `PublishedUrls`. */
+  mayAsk(url: string): boolean {
+    return this.#published.mayAsk(url)
   }
 
   /** Whether the member at a URL says that it is well; or why it cannot be asked. */
@@ -183,7 +191,9 @@ export class Cluster {
           'Error:  client: no endpoints available',
         )
       }
-      if ([...published].sort().join() !== [...this.#endpoints].sort().join()) this.#endpoints = shuffled(published)
+      const asked = published.filter((url) => this.mayAsk(url))
+      const isNew = [...asked].sort().join() !== [...this.#endpoints].sort().join()
+      if (asked.length > 0 && isNew) this.#endpoints = shuffled(asked)
     } catch (error) {
       if (error instanceof CommandFailed) throw error
       const isOver = error instanceof AskFailed && error.isOverdue

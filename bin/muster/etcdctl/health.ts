@@ -74,6 +74,7 @@ async function firstAnswer(
   urls: readonly string[],
 ): Promise<{ readonly url: string; readonly isHealthy: boolean } | undefined> {
   for (const url of urls) {
+    if (!cluster.mayAsk(url)) continue
     const answer = await cluster.health(url)
     if (answer.failure === undefined) return { url, isHealthy: answer.isHealthy }
     print(`failed to check the health of member ${id} on ${url}: ${answer.failure}`)
