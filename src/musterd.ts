@@ -12,6 +12,7 @@ import { packageVersion } from './config/version.ts'
 import { HttpServer } from './http/server.ts'
 import { onceCaughtUp, onceVoting, votes } from './member/catch-up.ts'
 import { systemClock } from './member/clock.ts'
+import { FolderSize } from './member/folder-size.ts'
 import { untilLedByAnother } from './member/hand-over.ts'
 import { Leaving } from './member/leave.ts'
 import { listenAll } from './member/listen.ts'
@@ -152,6 +153,7 @@ async function startOn(
   })
   const port = memberPort({
     ...{ replica, transport, clusterId, name: config.name, metricsText: () => metrics.text() },
+    data: new FolderSize(resolve(config.dataDir)),
     memberChanges: new MemberChanges({
       ...{ replica, transport, log, clock: systemClock, isStrict: config.strictReconfigCheck },
     }),

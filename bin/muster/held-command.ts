@@ -6,7 +6,6 @@
  */
 import { constants } from 'node:os'
 import process from 'node:process'
-import { ErrorCode } from '../../src/api.ts'
 import { marginMs } from '../../src/client/coordination/kept-key.ts'
 import { queueDirectory } from '../../src/client/coordination/queue.ts'
 import { ApiError, ClientError } from '../../src/client/errors.ts'
@@ -116,7 +115,7 @@ export function say(text: string): void {
 /** Says why there is nothing to hold; the exit status. @throws what nobody expects. */
 export function failed(error: unknown, kind: 'lock' | 'election', path: string): number {
   if (error instanceof Interrupted) return error.status
-  if (error instanceof ApiError && (error.code === ErrorCode.unauthorized || error.status === 401)) {
+  if (error instanceof ApiError && error.status === 401) {
     say(`the login is wrong, or has no right to read and write ${queueDirectory(kind, path)}*: ${error.message}`)
     return HELD_EXIT.notAllowed
   }

@@ -11,7 +11,7 @@ import type { ClusterReport, MemberReport } from './status.ts'
 const WIDTH = 80
 const GAP = '  '
 const NAME_CHARS_MIN = 6
-const HEADS = ['NAME', 'ID', 'ROLE', 'RAFT', 'STORE', 'LAG', 'MEMORY'] as const
+const HEADS = ['NAME', 'ID', 'ROLE', 'RAFT', 'STORE', 'LAG', 'MEMORY', 'DISK'] as const
 /** From here on cells are numbers, and stand to the right. */
 const FIRST_NUMBER = 3
 
@@ -45,8 +45,8 @@ function headline({ clusterId, members, leader, term, storeIndex, healthy }: Clu
 }
 
 function cellsOf(member: MemberReport): readonly string[] {
-  const { id, name, status, healthy, lag, memoryBytes } = member
-  const role = status === undefined ? 'unreachable' : healthy ? status.role : 'unhealthy'
+  const { id, name, status, healthy, learner, lag, memoryBytes, storageBytes } = member
+  const role = status === undefined ? 'unreachable' : !healthy ? 'unhealthy' : learner ? 'learner' : status.role
   return [
     name === '' ? '(unstarted)' : name,
     id,
@@ -54,8 +54,13 @@ function cellsOf(member: MemberReport): readonly string[] {
     status === undefined || status.raftIndex === 0 ? '-' : `${status.raftIndex}`,
     status === undefined ? '-' : `${status.storeIndex}`,
     lag === undefined ? '-' : `${lag}`,
-    memoryBytes === undefined ? '-' : `${Math.round(memoryBytes / 1024 / 1024)}M`,
+    mebibytes(memoryBytes),
+    mebibytes(storageBytes),
   ]
+}
+
+function mebibytes(bytes: number | undefined): string {
+  return bytes === undefined ? '-' : `${Math.ceil(bytes / 1024 / 1024)}M`
 }
 
 function lineOf(cells: readonly string[], widths: readonly number[]): string {

@@ -37,9 +37,11 @@ export interface MemberReport {
   /** Indexes behind the farthest member; undefined: not known. */
   readonly lag: number | undefined
   readonly healthy: boolean
+  /** It does not vote yet, as the leader tells, or any member where that one cannot be asked. */
+  readonly learner: boolean
   /** Bytes of the process; undefined: not told. */
   readonly memoryBytes: number | undefined
-  /** Bytes of what etcd keeps; muster does not tell. */
+  /** Bytes on disk; undefined: not told. */
   readonly storageBytes: number | undefined
   /** What is wrong with it; empty: nothing. */
   readonly problem: string
@@ -63,7 +65,8 @@ interface StatusWords extends ConnectionWords {
 }
 
 const HELP = `
-LAG is how many raft entries a member is behind the one that is farthest; MEMORY that of its process.
+LAG is how many raft entries a member is behind the one that is farthest; MEMORY that of its process, DISK that of its data.
+A learner has not caught up yet and does not vote.
 Exit status: 0 all is well; 5 something is not, see the lines below the table; 2 nobody answers; 1 anything else.
 ${examples('status', 'status --endpoints http://10.0.0.1:2379 --json', 'status >/dev/null || page-somebody')}`
 
@@ -108,6 +111,7 @@ async function reportOn(client: MusterClient, published: PublishedUrls): Promise
   })
   const alive = reports.flatMap(({ status }) => (status === undefined ? [] : [status]))
   const leader = mostCommon(alive.map((status) => status.leader))
+  const teller = alive.find(({ member }) => member.id === leader) ?? alive[0]
   const alarms = alarmsOf(reports, alive, leader)
   return {
     healthy: alarms.length === 0,
@@ -115,12 +119,12 @@ async function reportOn(client: MusterClient, published: PublishedUrls): Promise
     leader,
     term: Math.max(0, ...alive.map(({ term }) => term)),
     storeIndex: Math.max(0, ...alive.map(({ storeIndex }) => storeIndex)),
-    members: reports,
+    members: reports.map((report) => ({ ...report, learner: teller?.learners.includes(report.id) === true })),
     alarms,
   }
 }
 
-type Asked = Omit<MemberReport, 'lag'>
+type Asked = Omit<MemberReport, 'lag' | 'learner'>
 
 interface Listed {
   readonly id: string
@@ -145,7 +149,8 @@ async function askMember(
     try {
       const status = await client.status({ endpoint })
       const [healthy, sizes] = await Promise.all([isHealthy(client, endpoint), sizesOf(client, endpoint)])
-      const own = { id, name, peerURLs, clientURLs, status, healthy, ...sizes }
+      const storageBytes = status.dataBytes ?? sizes.storageBytes
+      const own = { id, name, peerURLs, clientURLs, status, healthy, ...sizes, storageBytes }
       return { ...own, problem: healthy ? '' : 'says that it is not healthy' }
     } catch (error) {
       if (!(error instanceof ClientError)) throw error
@@ -181,14 +186,10 @@ async function sizesOf(
 
 function metric(text: string, name: string): number | undefined {
   const value = new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1]
-  return value === undefined ? undefined : Number(value)
+  return value === undefined || value.toLowerCase() === 'nan' ? undefined : Number(value)
 }
 
-function alarmsOf(
-  members: readonly MemberReport[],
-  alive: readonly Status[],
-  leader: string | undefined,
-): readonly string[] {
+function alarmsOf(members: readonly Asked[], alive: readonly Status[], leader: string | undefined): readonly string[] {
   const alarms = members
     .filter(({ problem }) => problem !== '')
     .map(({ id, name, problem }) => `member ${name === '' ? id : name} ${problem}`)

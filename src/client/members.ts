@@ -1,7 +1,7 @@
 /**
  * Members of the cluster: who they are, adding and removing them.
  *
- * Owns: `/v2/members`, and `/v2/machines` of servers that have no other. Leaves to others: requests and fail-over (http).
+ * Owns: `/v2/members`, and `/v2/machines` of servers that have no other; waiting for a vote. Leaves to others: requests and fail-over (http).
  */
 import type { MemberJson } from '../api.ts'
 import { encodeJson, type JsonAnswer, parseJson } from './answer-json.ts'
@@ -9,6 +9,12 @@ import { ApiError, ClientError } from './errors.ts'
 import { errorOf } from './failures.ts'
 import type { Http } from './http.ts'
 import type { CallOptions } from './keys.ts'
+import { delayAfter, pause } from './pause.ts'
+import { statusOf } from './status.ts'
+
+/** Time between two looks at whether a member votes, growing. Milliseconds. */
+const PROMOTION_MS_MIN = 50
+const PROMOTION_MS_MAX = 1_000
 
 /** A member as the cluster tells of it. */
 export type Member = MemberJson
@@ -23,12 +29,7 @@ export class Members {
 
   /** All members; one that was added and has not started has neither name nor client URLs. @throws ClientError. */
   async list(options: CallOptions = {}): Promise<readonly Member[]> {
-    const body = await this.#read('/v2/members', options)
-    if (Array.isArray(body['members'])) return body['members'].map(memberOf)
-    throw new ClientError('MUSTER_CLIENT_BAD_ANSWER', 'the answer to /v2/members is no list', {
-      definite: true,
-      retriable: false,
-    })
+    return (await this.#list(options)).members
   }
 
   /** The member that leads; undefined: there is none at the moment. @throws ClientError. */
@@ -48,6 +49,24 @@ export class Members {
   /** Removes a member, for good. @throws ApiError 404 when there is none, 410 when it was removed before; ClientError. */
   async remove(id: string, options: CallOptions = {}): Promise<void> {
     await this.#change('DELETE', `/${encodeURIComponent(id)}`, undefined, options)
+  }
+
+  /**
+   * Waits until a member votes. Nobody has to give it a vote: muster's members get theirs as soon as they have been started and have
+   * caught up, etcd's have it at once. It waits for as long as that takes: give it a `signal`.
+   * @throws ApiError 404 when there is no such member; ClientError; the signal's reason.
+   */
+  async promote(id: string, options: Omit<CallOptions, 'endpoint'> = {}): Promise<void> {
+    for (let looks = 1; ; looks += 1) {
+      const { endpoint, members } = await this.#list(options)
+      if (!members.some((member) => member.id === id)) throw noSuchMember(id)
+      // The same server: another may not have heard of the member yet, and would list it nowhere.
+      const { learners } = await statusOf(this.#http, { ...options, endpoint })
+      if (!learners.includes(id)) return
+      await pause(delayAfter(looks, PROMOTION_MS_MIN, PROMOTION_MS_MAX), options.signal, this.#http.over)
+      const interruption = this.#http.interruption(options.signal)
+      if (interruption !== undefined) throw interruption.reason
+    }
   }
 
   /** Gives a member other peer URLs. @throws ApiError 404, 409; ClientError. */
@@ -70,10 +89,16 @@ export class Members {
       .filter((text) => text !== '')
   }
 
-  async #read(target: string, options: CallOptions): Promise<JsonAnswer> {
-    const answer = await this.#http.ask({ ...options, method: 'GET', target })
+  /** Who told it, too. */
+  async #list(options: CallOptions): Promise<{ readonly endpoint: string; readonly members: readonly Member[] }> {
+    const answer = await this.#http.ask({ ...options, method: 'GET', target: '/v2/members' })
     if (answer.status !== 200) throw errorOf(answer)
-    return parseJson(answer)
+    const { members } = parseJson(answer)
+    if (Array.isArray(members)) return { endpoint: answer.endpoint, members: members.map(memberOf) }
+    throw new ClientError('MUSTER_CLIENT_BAD_ANSWER', 'the answer to /v2/members is no list', {
+      definite: true,
+      retriable: false,
+    })
   }
 
   async #change(
@@ -88,6 +113,11 @@ export class Members {
     if (answer.status >= 300) throw errorOf(answer)
     return answer.text.trim() === '' ? {} : parseJson(answer)
   }
+}
+
+/** As the API words it. */
+function noSuchMember(id: string): ApiError {
+  return new ApiError(404, 0, `No such member: ${id}`, '', 0, undefined, true)
 }
 
 function memberOf(body: JsonAnswer): Member {

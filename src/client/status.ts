@@ -19,10 +19,14 @@ export interface Status {
   readonly role: 'leader' | 'follower' | 'candidate' | 'preCandidate'
   /** Its id; undefined: none is known. */
   readonly leader: string | undefined
+  /** Ids of members that do not vote yet. Empty on etcd, where all vote. */
+  readonly learners: readonly string[]
   /** 0 when the server does not tell; likewise the indexes. */
   readonly term: number
   readonly raftIndex: number
   readonly storeIndex: number
+  /** Bytes of the data directory; undefined: not told. */
+  readonly dataBytes: number | undefined
   /** Which server this is. */
   readonly endpoint: string
 }
@@ -33,7 +37,7 @@ export async function statusOf(http: Http, options: CallOptions): Promise<Status
   if (answer.status === 404) return etcdStatus(http, { ...options, endpoint: answer.endpoint })
   const body = parsed(answer)
   const member = body['member'] as Partial<Status['member']> | undefined
-  const leader = body['leader']
+  const { leader, learners, dataBytes } = body
   return {
     server: 'muster',
     version: String(body['version'] ?? ''),
@@ -41,9 +45,11 @@ export async function statusOf(http: Http, options: CallOptions): Promise<Status
     clusterId: String(body['clusterId'] ?? ''),
     role: roleOf(body['role']),
     leader: typeof leader === 'string' ? leader : undefined,
+    learners: Array.isArray(learners) ? learners.map(String) : [],
     term: Number(body['term'] ?? 0),
     raftIndex: Number(body['raftIndex'] ?? 0),
     storeIndex: Number(body['storeIndex'] ?? 0),
+    dataBytes: typeof dataBytes === 'number' ? dataBytes : undefined,
     endpoint: answer.endpoint,
   }
 }
@@ -64,10 +70,12 @@ async function etcdStatus(http: Http, options: CallOptions): Promise<Status> {
     clusterId: keys.clusterId,
     role: roleOf(stats['state']),
     leader: typeof leader === 'string' && leader !== '' ? leader : undefined,
+    learners: [],
     // Errors carry no term, and this key is never there.
     term: keys.raftTerm,
     raftIndex: keys.raftIndex,
     storeIndex: keys.index,
+    dataBytes: undefined,
     endpoint: self.endpoint,
   }
 }

@@ -43,6 +43,11 @@ export function registerMemberMetrics(metrics: Metrics, member: MemberPort, watc
     [{ cluster_version: ETCD_VERSION.cluster.replace(/\.\d+$/, '') }, 1],
   ])
   registerPeerMetrics(metrics, member)
+  metrics.gauge(
+    'etcd_mvcc_db_total_size_in_bytes',
+    'Bytes of the data directory on disk.',
+    () => member.dataBytes ?? Number.NaN,
+  )
   metrics.gauge('etcd_debugging_store_watchers', 'Watches that wait or stream.', watches)
   metrics.gauge('muster_raft_term', 'The present term.', () => member.raftTerm)
   metrics.gauge('muster_store_index', 'What clients see as X-Etcd-Index.', () => member.store.storeIndex)

@@ -139,6 +139,10 @@ export interface MemberPort {
   /** Calls `done` once the store may be read linearizably (undefined), or with what got in the way. */
   quorumRead(done: (refusal: Refusal | undefined) => void): void
   members(): readonly MemberJson[]
+  /** Ids of those among them that do not vote yet. */
+  learners(): readonly string[]
+  /** Bytes of the data directory a moment ago; undefined: not known yet. */
+  readonly dataBytes: number | undefined
   readonly memberChanges: MemberChangesPort
   /** Id of the leader, or undefined during an election. */
   leader(): string | undefined

@@ -52,9 +52,11 @@ function statusOf(member: MemberPort, version: string): object {
     clusterId: member.clusterId,
     role: ROLES[state],
     leader: member.leader() ?? null,
+    learners: member.learners(),
     term: member.raftTerm,
     raftIndex: member.raftIndex,
     storeIndex: member.store.storeIndex,
+    dataBytes: member.dataBytes ?? null,
   }
 }
 

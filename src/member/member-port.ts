@@ -20,6 +20,7 @@ import type { Role } from '../raft/types.ts'
 import type { Replica } from '../replica/replica.ts'
 import type { Command } from '../store/command.ts'
 import { systemClock } from './clock.ts'
+import type { FolderSize } from './folder-size.ts'
 import { TrafficMeter } from './traffic-rates.ts'
 
 const STATES = {
@@ -41,6 +42,8 @@ export interface MemberPortOptions {
   /** Where traffic with other members is counted. */
   readonly transport: Pick<PeerTransport, 'counters' | 'status'>
   readonly memberChanges: MemberChangesPort
+  /** Where the data are. */
+  readonly data: FolderSize
 }
 
 /** A port with a life: it measures traffic until it is ended. */
@@ -63,6 +66,7 @@ class ReplicaPort implements EndingMemberPort {
   readonly #startWallMs = systemClock.wallMs()
   readonly #transport: MemberPortOptions['transport']
   readonly #traffic: TrafficMeter
+  readonly #data: FolderSize
 
   constructor(options: MemberPortOptions) {
     this.clusterId = options.clusterId
@@ -72,6 +76,7 @@ class ReplicaPort implements EndingMemberPort {
     this.#replica = options.replica
     this.#metricsText = options.metricsText
     this.#transport = options.transport
+    this.#data = options.data
     this.#traffic = new TrafficMeter(options.transport.counters.total, () => systemClock.monotonicMs())
   }
 
@@ -117,6 +122,17 @@ class ReplicaPort implements EndingMemberPort {
 
   members(): readonly MemberJson[] {
     return this.#replica.store.members.list()
+  }
+
+  learners(): readonly string[] {
+    const { learners } = this.#replica.members.membership
+    // One that was removed is a learner for a moment, and no member.
+    const members = new Set(this.members().map(({ id }) => id))
+    return learners.filter((id) => members.has(id))
+  }
+
+  get dataBytes(): number | undefined {
+    return this.#data.bytes
   }
 
   leader(): string | undefined {

@@ -3,7 +3,6 @@
  *
  * Owns: the library's surface, what waiting calls end by. Leaves to others: everything it does (announcement).
  */
-import { ErrorCode } from '../api.ts'
 import { ApiError } from '../client/errors.ts'
 import { closedError } from '../client/failures.ts'
 import type { Keys } from '../client/keys.ts'
@@ -148,7 +147,7 @@ class WatchedReach extends Reach {
   }
 }
 
-/** Whether the store refuses the login, or has no right for the user. */
+/** Whether the store refuses the login, or has no right for the user: both are error 110, with this status. */
 function isRefusal(error: unknown): boolean {
-  return error instanceof ApiError && (error.code === ErrorCode.unauthorized || error.status === 401)
+  return error instanceof ApiError && error.status === 401
 }

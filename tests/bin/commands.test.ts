@@ -8,6 +8,7 @@ import { type Child, NODE, ROOT } from '../support/child.ts'
 import { eventually } from '../support/eventually.ts'
 import { freePort } from '../support/free-port.ts'
 import { MemberProcess, planMembers } from '../support/member-process.ts'
+import { startOdd } from '../support/odd-server.ts'
 import { makeScratchDir, startChild } from '../support/scratch.ts'
 
 const MUSTER = `${ROOT}/bin/muster.ts`
@@ -214,7 +215,7 @@ describe('status', () => {
     expect(stdout).toMatch(
       /^cluster [0-9a-f]+, leader m1, term \d+, index [\d,]+, healthy\n\nNAME +ID +ROLE +RAFT +STORE +LAG/,
     )
-    expect(stdout).toMatch(/^m1 +[0-9a-f]+ +leader +\d+ +\d+ +0 +\d+M$/m)
+    expect(stdout).toMatch(/^m1 +[0-9a-f]+ +leader +\d+ +\d+ +0 +\d+M +\d+M$/m)
     expect(stdout).not.toContain('\x1b')
   })
 
@@ -228,7 +229,7 @@ describe('status', () => {
     for (const { stdout } of [one, other]) {
       expect(JSON.parse(stdout)).toMatchObject({
         healthy: true,
-        members: [{ name: 'm1', lag: 0, problem: '' }],
+        members: [{ name: 'm1', lag: 0, problem: '', learner: false, storageBytes: expect.any(Number) }],
         alarms: [],
       })
     }
@@ -251,9 +252,16 @@ describe('status', () => {
     )
   })
 
+  test('nobody answers in time: status 2, with the code', async () => {
+    const silent = await startOdd(() => undefined)
+    const { code, stdout, stderr } = await muster(['status', '--timeout', '100ms', '--endpoints', silent.url])
+    expect([code, stdout]).toEqual([2, ''])
+    expect(stderr).toMatch(/did not answer in time \(MUSTER_CLIENT_TIMEOUT\)$/m)
+  })
+
   test('nobody there: status 2', async () => {
     const { code, stdout, stderr } = await muster(['status', '--endpoints', `127.0.0.1:${await freePort()}`])
     expect([code, stdout]).toEqual([2, ''])
-    expect(stderr).toMatch(/^muster: cannot reach http/)
+    expect(stderr).toMatch(/^muster: cannot reach http.*\(MUSTER_CLIENT_UNREACHABLE\)$/m)
   })
 })

@@ -38,6 +38,26 @@ describe('members', () => {
     expect(error.message).toContain('permanently removed')
   })
 
+  test('are waited for until they vote, at the server that lists them', async () => {
+    let learners = ['a1']
+    const odd = await startOdd((request, response) => {
+      if (request.url === '/v2/members') response.end(JSON.stringify({ members: [MEMBER] }))
+      else response.end(JSON.stringify({ member: {}, learners }))
+      if (odd.asked.length >= 6) learners = []
+    })
+    const { members } = clientOf([odd.url])
+    await members.promote('a1')
+    expect(odd.asked.length).toBeGreaterThan(6)
+    expect(odd.asked.slice(0, 2)).toEqual(['GET /v2/members', 'GET /muster/v1/status'])
+    expect(await errorOf(members.promote('a2'))).toMatchObject({ status: 404, definite: true, retriable: false })
+    learners = ['a1']
+    const reason = new Error('enough')
+    const over = new AbortController()
+    const waiting = errorOf(members.promote('a1', { signal: over.signal }))
+    over.abort(reason)
+    expect(await waiting).toBe(reason)
+  })
+
   test('have no leader during an election, which is no error', async () => {
     const odd = await startOdd((_request, response) => response.writeHead(503).end('{"message":"During election"}'))
     expect(await clientOf([odd.url]).members.leader()).toBeUndefined()

@@ -36,6 +36,7 @@ const CALLS: Readonly<Record<string, Call>> = {
   'members.leader': (client, options) => client.members.leader(options),
   'members.add': (client, options) => client.members.add(['http://a:1'], options),
   'members.update': (client, options) => client.members.update('a', ['http://a:1'], options),
+  'members.promote': (client, options) => client.members.promote('a', options),
   'members.remove': (client, options) => client.members.remove('a', options),
 }
 const EACH = Object.entries(CALLS)

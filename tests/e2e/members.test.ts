@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process'
 import { rm } from 'node:fs/promises'
 import { describe, expect, test } from 'vitest'
+import { MusterClient } from '../../src/entry/client.ts'
 import { ChangingCluster } from '../support/changing-cluster.ts'
 import { eventually } from '../support/eventually.ts'
 import { freePort } from '../support/free-port.ts'
@@ -117,6 +118,35 @@ describe('members that change', () => {
     await m3.start()
     await cluster.client.put(m3.url, '/k', { value: 'through m3' })
     await cluster.untilEqual()
+  })
+
+  test('a member that was added is a learner until it has caught up, and promoting waits for that', async () => {
+    const cluster = await ChangingCluster.start(['m1'], HASTY)
+    const [m1] = cluster.members
+    if (m1 === undefined) throw new Error('one member was planned')
+    let requests = 0
+    await using client = new MusterClient({ endpoints: [m1.url], hooks: { request: () => void requests++ } })
+    expect((await client.status()).learners).toEqual([])
+    await client.members.promote((await client.status()).member.id)
+    const m2 = await cluster.add('m2', m1, HASTY)
+    const id = (await client.members.list()).find(({ name }) => name === '')?.id ?? ''
+    expect((await client.status()).learners).toEqual([id])
+    let isVoting = false
+    const voting = client.members.promote(id).then(() => {
+      isVoting = true
+    })
+    const over = new AbortController()
+    const given = expect(client.members.promote(id, { signal: over.signal })).rejects.toThrow('enough')
+    const before = requests
+    await eventually('several looks', () => requests >= before + 8)
+    over.abort(new Error('enough'))
+    await given
+    expect(isVoting).toBe(false)
+    await m2.start()
+    await voting
+    expect((await client.status()).learners).toEqual([])
+    await expect(client.members.promote('123')).rejects.toMatchObject({ status: 404 })
+    await eventually('the size of the data', async () => ((await client.status()).dataBytes ?? 0) > 0)
   })
 
   test('who joins with other members than the cluster has is told so', async () => {

@@ -40,6 +40,8 @@ export class FakeMember implements MemberPort {
   peers: readonly PeerTraffic[] = []
   raft: RaftView = { vote: MEMBER_ID, lastIndex: 3, progress: [] }
   leaderChanges = 1
+  learnerIds: readonly string[] = []
+  dataBytes: number | undefined = 4096
   readonly memberChanges = new FakeMemberChanges()
   readonly held: (() => void)[] = []
   #raftIndex = 3
@@ -107,6 +109,10 @@ export class FakeMember implements MemberPort {
 
   members(): readonly MemberJson[] {
     return this.store.members.list()
+  }
+
+  learners(): readonly string[] {
+    return this.learnerIds
   }
 
   leader(): string | undefined {
