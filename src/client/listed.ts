@@ -16,20 +16,37 @@ export interface Listing {
   readonly index: number
   /** Empty when the server does not tell. */
   readonly clusterId: string
-  /** All nodes, a directory before what it holds, the listed one first. Read it to the end, or `return` from it. */
+  /** All nodes, a directory before what it holds, the listed one first. Begin within a minute, and read it to the end or break out. */
   readonly nodes: AsyncIterable<readonly ListedNode[]>
 }
 
+/** An answer that nobody begins to read holds its connection for so long. Milliseconds. */
+const UNBEGUN_MS_MAX = 60_000
+
 /**
- * The nodes of an answer as they arrive.
- * @throws ClientError `MUSTER_CLIENT_ANSWER_CUT` when it ends early; the signal's reason.
+ * The nodes of an answer as they arrive. Not begun within a minute, it is given up.
+ * @throws ClientError `MUSTER_CLIENT_ANSWER_CUT` when it ends early or was given up; the signal's reason.
  */
-export async function* nodesOf(
+export function nodesOf(
   open: OpenAnswer,
   prefix: Prefix,
   http: Http,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<readonly ListedNode[], void, void> {
+  // Whoever reads hears of it; before that nobody does, and an error without a listener would end the program.
+  open.body.on('error', () => undefined)
+  const giveUp = setTimeout(() => open.body.destroy(), UNBEGUN_MS_MAX).unref()
+  return readNodes(open, prefix, http, signal, giveUp)
+}
+
+async function* readNodes(
+  open: OpenAnswer,
+  prefix: Prefix,
+  http: Http,
+  signal: AbortSignal | undefined,
+  giveUp: NodeJS.Timeout,
+): AsyncGenerator<readonly ListedNode[], void, void> {
+  clearTimeout(giveUp)
   const parser = new ListingParser()
   try {
     for await (const piece of open.body as AsyncIterable<Buffer>) {

@@ -1,9 +1,12 @@
 /** What holds for every call: its signal ends it, closing ends everything, nothing is left behind, hooks hear of it. */
 import { PassThrough } from 'node:stream'
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { MusterClient } from '../../src/client/client.ts'
 import type { CallOptions } from '../../src/client/keys.ts'
+import { nodesOf } from '../../src/client/listed.ts'
 import type { FailoverSeen, RequestSeen } from '../../src/client/options.ts'
+import { Prefix } from '../../src/client/prefix.ts'
+import { MusterClient as EntryClient } from '../../src/entry/client.ts'
 import { Child, NODE, ROOT } from '../support/child.ts'
 import { clientOf, errorOf, startOdd, startRig } from '../support/odd-server.ts'
 import { deadPort } from '../support/tcp-proxy.ts'
@@ -172,11 +175,69 @@ async function drain(loop: AsyncIterable<unknown>): Promise<number> {
   return count
 }
 
+describe('a client that is closed', () => {
+  test('ends what is held and what is waited for', async () => {
+    const { url } = await startRig()
+    const held = new EntryClient({ endpoints: [url] })
+    onTestFinished(() => held.close())
+    const session = await held.session()
+    const lock = await held.lock('/l')
+    const campaign = held.election('/e').campaign('one')
+    await campaign.next()
+    const { value: term } = await campaign.next()
+    if (term?.state !== 'leader') throw new Error('nobody leads')
+
+    const waits = new EntryClient({ endpoints: [url] })
+    onTestFinished(() => waits.close())
+    let isWaiting = false
+    const waiting = errorOf(waits.lock('/l', { onWait: () => (isWaiting = true) }))
+    const leading = errorOf(waits.election('/e').lead('two', () => undefined))
+    const observing = errorOf(drain(waits.election('/e').observe()))
+    const lists: unknown[] = []
+    const discovering = (async () => {
+      for await (const list of waits.discover('web')) lists.push(list)
+    })()
+    await expect.poll(() => isWaiting && lists.length > 0).toBe(true)
+    await waits.close()
+    for (const ended of [waiting, leading, observing]) {
+      expect(await ended).toMatchObject({ code: 'MUSTER_CLIENT_CLOSED', retriable: false })
+    }
+    await discovering
+
+    await held.close()
+    for (const { signal } of [session, lock, term]) {
+      expect(signal.reason).toMatchObject({ code: 'MUSTER_SESSION_LOST', definite: false, retriable: false })
+    }
+    expect(await errorOf(campaign.next().then(() => campaign.next()))).toMatchObject({ code: 'MUSTER_CLIENT_CLOSED' })
+    await lock.unlock()
+    await session.close()
+  })
+
+  test('is refused a session, a lock and a campaign', async () => {
+    const client = new EntryClient({ endpoints: ['127.0.0.1:1'] })
+    await client.close()
+    for (const call of [client.session(), client.lock('/l'), client.election('/e').campaign('one').next()]) {
+      expect(await errorOf(call)).toMatchObject({ code: 'MUSTER_CLIENT_CLOSED' })
+    }
+  })
+})
+
+test('a listing that nobody begins to read gives its connection back, and a closed client is no reason to end', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+  onTestFinished(() => void vi.useRealTimers())
+  const body = new PassThrough()
+  const nodes = nodesOf({ body } as never, new Prefix(''), { interruption: () => undefined } as never, undefined)
+  body.emit('error', new Error('the client was closed'))
+  vi.advanceTimersByTime(60_000)
+  expect(body.destroyed).toBe(true)
+  await expect(nodes.next()).rejects.toMatchObject({ code: 'MUSTER_CLIENT_ANSWER_CUT' })
+})
+
 test('a program that closes its client ends by itself, without a word', { timeout: 60_000 }, async () => {
   const { url } = await startRig()
   const dead = `http://127.0.0.1:${await deadPort()}`
   const program = `
-    import { MusterClient } from ${JSON.stringify(`${ROOT}/src/client/client.ts`)}
+    import { MusterClient } from ${JSON.stringify(`${ROOT}/src/entry/client.ts`)}
     {
       await using client = new MusterClient({ endpoints: ['${dead}', '${url}'], syncMs: 1_000, timeoutMs: 60_000 })
       await client.set('/a', '1')
@@ -186,6 +247,13 @@ test('a program that closes its client ends by itself, without a word', { timeou
       const lonely = new MusterClient({ endpoints: ['${dead}'] })
       const waits = (async () => { for await (const _ of lonely.watch('/a')); })()
       await client.set('/a', '2')
+      const session = await client.session({ ttl: 3_600 })
+      await Promise.all([client.lock('/l', { session }), client.lock('/m', { ttl: 3_600 })])
+      void client.lock('/m').catch(() => undefined)
+      await client.election('/e').campaign('me', { ttl: 3_600 }).next()
+      await client.register({ name: 'web', port: 80, host: '10.0.0.7' })
+      await client.discover('web').next()
+      await client.list('/')
       void client.poll('/c', { waitIndex: 1 }).catch(() => undefined)
       over.abort()
       await lonely.close()
