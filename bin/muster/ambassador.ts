@@ -13,6 +13,7 @@ import { createLog } from '../../src/log.ts'
 import { formatAddress } from '../../src/sidecar/names.ts'
 import type { RegisterLog } from '../../src/sidecar/ports.ts'
 import { type ConnectionWords, connectionOf, wholeNumber } from './connection.ts'
+import { failureText } from './exit.ts'
 import { spanMs } from './go-values.ts'
 import { addLookOptions, type LookWords, lookOf } from './look-words.ts'
 
@@ -92,8 +93,7 @@ async function run(names: readonly string[], words: AmbassadorWords): Promise<nu
     return 0
   } catch (error) {
     if (!(error instanceof Error)) throw error
-    const code = 'code' in error ? ` (${error.code})` : ''
-    process.stderr.write(`muster: ${error.message}${code}\n`)
+    process.stderr.write(`muster: ${failureText(error)}\n`)
     return 1
   } finally {
     await flush()

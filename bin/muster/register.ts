@@ -16,6 +16,7 @@ import { type AgentParts, type Feed, runAgent } from './agent-run.ts'
 import { type AgentWords, addAgentOptions, announcingOf } from './agent-words.ts'
 import { startBeside } from './beside.ts'
 import { connectionOf, wholeNumber } from './connection.ts'
+import { failureText } from './exit.ts'
 import { FileServices } from './file-services.ts'
 import { spanMs } from './go-values.ts'
 import { withManners } from './words.ts'
@@ -122,8 +123,7 @@ async function run(name: string, rest: readonly string[], words: RegisterWords):
     })
   } catch (error) {
     if (!(error instanceof Error)) throw error
-    const code = 'code' in error ? ` (${error.code})` : ''
-    process.stderr.write(`muster: ${error.message}${code}\n`)
+    process.stderr.write(`muster: ${failureText(error)}\n`)
     return 1
   }
 }

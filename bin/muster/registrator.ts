@@ -24,6 +24,7 @@ import { removeStale } from '../../src/sidecar/stale.ts'
 import { type AgentParts, type Feed, runAgent } from './agent-run.ts'
 import { type AgentWords, addAgentOptions, announcingOf } from './agent-words.ts'
 import { connectionOf } from './connection.ts'
+import { failureText } from './exit.ts'
 import { FileServices } from './file-services.ts'
 import { spanMs } from './go-values.ts'
 import { printKeys } from './register.ts'
@@ -116,8 +117,7 @@ async function run(registryText: string | undefined, words: RegistratorWords): P
     })
   } catch (error) {
     if (!(error instanceof Error)) throw error
-    const code = 'code' in error ? ` (${error.code})` : ''
-    process.stderr.write(`muster: ${error.message}${code}\n`)
+    process.stderr.write(`muster: ${failureText(error)}\n`)
     return 1
   }
 }

@@ -16,6 +16,7 @@ import { StoreHealth } from '../../src/render/store-health.ts'
 import { Supervised } from '../../src/render/supervised.ts'
 import type { RenderLog, WorkSettings } from '../../src/render/work.ts'
 import { connectionOf } from './connection.ts'
+import { failureText } from './exit.ts'
 import { addRenderOptions, type RenderSettings, type RenderWords, settingsOf } from './render-words.ts'
 import { withManners } from './words.ts'
 
@@ -60,7 +61,7 @@ async function begin(words: RenderWords, argv: readonly string[]): Promise<numbe
     return status
   } catch (error) {
     if (!(error instanceof Error)) throw error
-    process.stderr.write(`muster: ${error.message}${'code' in error ? ` (${error.code})` : ''}\n`)
+    process.stderr.write(`muster: ${failureText(error)}\n`)
     return 1
   }
 }
