@@ -40,7 +40,9 @@ describe('one server', () => {
     const started = await server({ autoTls: true })
     expect(started.url).toMatch(/^https:/)
     let dialled = 0
-    const count = (): void => void (dialled += 1)
+    const count = (): void => {
+      dialled += 1
+    }
     subscribe('net.client.socket', count)
     onTestFinished(() => void unsubscribe('net.client.socket', count))
     const client = started.client()
