@@ -7,6 +7,7 @@
 import type { EventJson } from '../client/node.ts'
 import type { QueuedEvent } from './event-queue.ts'
 import { Lanes } from './lanes.ts'
+import type { LiveTree } from './live-tree.ts'
 import { Mark, type NodeTable } from './node-table.ts'
 import { forgetOurs, noteOurs, removeOurs } from './ours.ts'
 import type { Counts } from './progress.ts'
@@ -16,6 +17,7 @@ import type { TtlKeeper } from './ttl-keeper.ts'
 
 export interface ApplyOptions {
   readonly target: Target
+  readonly targetTree: LiveTree
   readonly paths: PathMap
   readonly table: NodeTable
   /** A removed directory goes with all that is in it, whoever wrote that. Otherwise only what this run wrote. */
@@ -83,7 +85,7 @@ async function applyToKey(path: string, queued: QueuedEvent, options: ApplyOptio
 }
 
 async function applyToDirectory(path: string, queued: QueuedEvent, options: ApplyOptions): Promise<void> {
-  const { target, table, ttls, counts, mirror, concurrency } = options
+  const { target, targetTree, table, ttls, counts, mirror, concurrency } = options
   if (!isRemoval(queued.event)) {
     const node = nodeOf(path, queued)
     note(node, options)
@@ -98,10 +100,8 @@ async function applyToDirectory(path: string, queued: QueuedEvent, options: Appl
     await target.remove(path, { dir: true, recursive: true })
     return
   }
-  const listing = await target.list(path)
-  if (listing === undefined) return
   const mayGo = (slot: number): boolean => table.has(slot, Mark.imported)
-  await removeOurs(listing.nodes, { target, table, ttls, counts, concurrency, mayGo })
+  await removeOurs(targetTree.below(path), { target, table, ttls, counts, concurrency, mayGo })
 }
 
 /** Notes what is about to be written. */

@@ -58,7 +58,7 @@ export async function importFile(options: FileImportOptions): Promise<ImportResu
   const patience = new Patience('target', options.patienceMs, signal, (error) =>
     report.note('waiting', `the target: ${error.message}`),
   )
-  const target = new Target(options.target, patience, listsHidden)
+  const target = new Target(options.target, patience)
   const source = new FileTree(file, header, paths)
   const hidden = new HiddenPlaces(places.all, from)
   const targetTree = new LiveTree({ client: options.target, paths, side: 'target', listsHidden, hidden, patience })

@@ -92,18 +92,25 @@ export class LiveImport {
     const patience = (side: 'source' | 'target'): Patience =>
       new Patience(side, patienceMs, signal, (error) => report.note('waiting', `the ${side}: ${error.message}`))
     this.#sourcePatience = patience('source')
-    // A side that cannot list hidden keys decides for both, or the other's would look like something that is too much.
-    const listsHidden = options.sourceListsHidden && options.targetListsHidden
-    this.#target = new Target(target, patience('target'), listsHidden)
+    this.#target = new Target(target, patience('target'))
     this.#hidden = new HiddenPlaces([...WELL_KNOWN, ...options.hiddenPaths], paths.from)
-    const tree = { paths, listsHidden, hidden: this.#hidden }
-    this.#sourceTree = new LiveTree({ ...tree, client: source, side: 'source', patience: this.#sourcePatience })
-    this.#targetTree = new LiveTree({ ...tree, client: target, side: 'target', patience: this.#target.patience })
-  }
-
-  /** Hidden places known so far, as paths of the source. */
-  get hiddenPlaces(): readonly string[] {
-    return this.#hidden.all
+    const listsHidden = options.sourceListsHidden
+    const tree = { paths, hidden: this.#hidden }
+    this.#sourceTree = new LiveTree({
+      ...tree,
+      client: source,
+      side: 'source',
+      listsHidden,
+      patience: this.#sourcePatience,
+    })
+    this.#targetTree = new LiveTree({
+      ...tree,
+      client: target,
+      side: 'target',
+      // What the source would not list must not look like something that is too much.
+      listsHidden: listsHidden && options.targetListsHidden,
+      patience: this.#target.patience,
+    })
   }
 
   /**
@@ -121,6 +128,7 @@ export class LiveImport {
     if (!this.#isCircle && to.index < from.index) await advanceIndex(this.#target, from.index, this.#counts)
     const keeping = this.#beside(this.#ttls.run(this.#keeperPort(), this.#over.signal))
     try {
+      if (this.#options.sourceListsHidden && !this.#options.targetListsHidden) await this.#findHidden()
       for (let isFirst = true; ; isFirst = false) {
         const verdict = await this.#attempt(isFirst)
         if (verdict !== undefined) return await this.#result(verdict)
@@ -129,6 +137,12 @@ export class LiveImport {
       this.#over.abort()
       await keeping
     }
+  }
+
+  /** Reads the source for its hidden places, each of which has to be asked for at the target. */
+  async #findHidden(): Promise<void> {
+    const { nodes } = await this.#sourceTree.list(this.#options.signal)
+    for await (const _ of nodes) this.#check()
   }
 
   /** What is copied into itself would be a change to copy. */
@@ -143,12 +157,15 @@ export class LiveImport {
 
   /** Copies and follows until the end, or until changes were lost: undefined. */
   async #attempt(isFirst: boolean): Promise<Verdict | undefined> {
-    const { report, signal } = this.#options
+    const { report, signal, sourceListsHidden, targetListsHidden } = this.#options
     const ending = new AbortController()
     const { feed, queue, feeding } = await this.#startFeed(isFirst, AbortSignal.any([signal, ending.signal]))
     try {
       report.phase('copying')
       const copied = await this.#copy()
+      if (this.#hidden.missed > 0 && !(sourceListsHidden && targetListsHidden)) {
+        report.note('hidden-bound', `more than ${this.#hidden.all.length} hidden places: others are not looked for`)
+      }
       if (this.#ttls.missed > 0) {
         report.note('ttl-bound', `${this.#ttls.missed} keys with a TTL are too many to be kept fresh between passes`)
       }
@@ -231,7 +248,8 @@ export class LiveImport {
   async #follow(feed: Feed, queue: EventQueue, copied: CopyResult): Promise<Verdict | undefined> {
     const { target, paths, steering } = { ...this.#options, target: this.#target }
     const { mirror, concurrency, report } = this.#options
-    const options = { target, paths, table: this.#table, mirror, concurrency, counts: this.#counts, ttls: this.#ttls }
+    const own = { targetTree: this.#targetTree, table: this.#table, counts: this.#counts, ttls: this.#ttls }
+    const options = { target, paths, mirror, concurrency, ...own }
     let goal: number | undefined
     let saidQuiet = false
     let verdicts = 0
@@ -262,7 +280,7 @@ export class LiveImport {
         goal ??= steering.wish === 'now' ? await this.#position() : undefined
         if (this.#mayEnd(feed, goal)) {
           // muster tells no watcher of hidden keys, so their last changes come with a pass.
-          if (this.#target.listsHidden) since = Math.max(since, (await this.#copy()).index)
+          if (this.#options.sourceListsHidden) since = Math.max(since, (await this.#copy()).index)
           report.phase('verifying')
           verdicts += 1
           const comparing = this.#verify().then((found) => {

@@ -47,7 +47,7 @@ export interface LiveTreeOptions {
   readonly side: 'source' | 'target'
   /** Whether one listing shows hidden keys too (`listsHidden`); otherwise each known place is listed by itself. */
   readonly listsHidden: boolean
-  /** Known places, as paths of the source. */
+  /** Known places, as paths of the source. A source that lists all of them adds those that it shows. */
   readonly hidden: HiddenPlaces
   readonly patience: Patience
 }
@@ -70,16 +70,24 @@ export class LiveTree implements Tree {
     return { ...position, nodes: this.#all(undefined, signal) }
   }
 
+  /** What is at and below a path of this cluster, hidden places too. @throws as `list`. */
+  async *below(path: string, signal?: AbortSignal): AsyncGenerator<readonly TreeNode[], void, void> {
+    yield* this.#all(await this.#open(path, signal), signal, path)
+  }
+
+  /** @param under Only hidden places below this path of this cluster; undefined: all. */
   async *#all(
     first: Listing | undefined,
     signal: AbortSignal | undefined,
+    under?: string,
   ): AsyncGenerator<readonly TreeNode[], void, void> {
     if (first !== undefined) yield* this.#rename(first.nodes)
     if (this.#options.listsHidden) return
     const { hidden, paths, side } = this.#options
     for (const place of hidden.apart) {
       const path = side === 'source' ? place : paths.toTarget(place)
-      const listing = path === undefined ? undefined : await this.#open(path, signal)
+      if (path === undefined || (under !== undefined && !path.startsWith(`${under}/`))) continue
+      const listing = await this.#open(path, signal)
       if (listing !== undefined) yield* this.#rename(listing.nodes)
     }
   }
@@ -100,12 +108,13 @@ export class LiveTree implements Tree {
   }
 
   async *#rename(batches: AsyncIterable<readonly ListedNode[]>): AsyncGenerator<readonly TreeNode[], void, void> {
-    const { paths, side } = this.#options
+    const { paths, side, listsHidden, hidden } = this.#options
     const renderedMs = performance.now()
     for await (const batch of batches) {
       const nodes: TreeNode[] = []
       const agedS = Math.floor((performance.now() - renderedMs) / 1000)
       for (const node of batch) {
+        if (listsHidden && side === 'source') hidden.see(node.path)
         const path = side === 'source' ? paths.toTarget(node.path) : node.path
         if (path === undefined || path === '/') continue
         const ttlSeconds = aged(node.ttlSeconds, agedS)

@@ -24,6 +24,8 @@ export const Mark = {
   imported: 4,
   /** At the target it is a directory. */
   directory: 8,
+  /** An event brought its content, since a comparison began. */
+  changed: 16,
 } as const
 
 /** Entries by path. A slot number is good until the next `put`. */

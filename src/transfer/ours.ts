@@ -14,14 +14,15 @@ import type { TtlKeeper } from './ttl-keeper.ts'
 
 /** A node is, or is about to be, at the target by our doing. */
 export function noteOurs(node: TreeNode, table: NodeTable): void {
-  table.mark(table.put(printOfPath(node.path), printOfNode(node)), Mark.imported)
+  table.mark(table.put(printOfPath(node.path), printOfNode(node)), Mark.imported | Mark.changed)
   // Directories on the way to it come to be without an event of their own.
   for (let at = node.path.lastIndexOf('/'); at > 0; at = node.path.lastIndexOf('/', at - 1)) {
     const path = node.path.slice(0, at)
     const print = printOfPath(path)
     const slot = table.find(print)
     if (slot >= 0 && (table.has(slot, Mark.imported) || table.has(slot, Mark.target))) break
-    table.mark(table.put(print, printOfNode({ path, dir: true, value: '', ttlSeconds: undefined })), Mark.imported)
+    const directory = printOfNode({ path, dir: true, value: '', ttlSeconds: undefined })
+    table.mark(table.put(print, directory), Mark.imported | Mark.changed)
   }
 }
 

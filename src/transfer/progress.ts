@@ -46,6 +46,7 @@ export interface Report {
 
 export type NoteCode =
   | 'hidden'
+  | 'hidden-bound'
   | 'waiting'
   | 'resync'
   | 'caught-up'

@@ -7,7 +7,6 @@
 import { ErrorCode } from '../api.ts'
 import type { MusterClient } from '../client/client.ts'
 import { ApiError } from '../client/errors.ts'
-import type { Listing } from '../client/listed.ts'
 import type { Patience } from './patience.ts'
 import type { TreeNode } from './tree.ts'
 
@@ -23,16 +22,13 @@ export interface Refusal {
 export class Target {
   readonly client: MusterClient
   readonly patience: Patience
-  /** Whether its listings show hidden keys too. */
-  readonly listsHidden: boolean
   readonly #refused = new Map<string, Refusal>()
   #refusedMore = 0
   /** Writes that changed something. */
   writes = 0
 
-  constructor(client: MusterClient, patience: Patience, listsHidden: boolean) {
+  constructor(client: MusterClient, patience: Patience) {
     this.client = client
-    this.listsHidden = listsHidden
     this.patience = patience
   }
 
@@ -108,17 +104,6 @@ export class Target {
       // Somebody else's keys are in it, and stay.
       if (isCode(error, ErrorCode.directoryNotEmpty) || isCode(error, ErrorCode.notFile)) return
       this.#refuse(path, error)
-    }
-  }
-
-  /** What is below a path, hidden keys too where the cluster shows them; undefined when nothing is there. @throws as `put`. */
-  async list(path: string): Promise<Listing | undefined> {
-    try {
-      const hidden = this.listsHidden
-      return await this.patience.ask((signal) => this.client.list(path, { hidden, signal }))
-    } catch (error) {
-      if (isCode(error, ErrorCode.keyNotFound) || isCode(error, ErrorCode.notDirectory)) return undefined
-      throw error
     }
   }
 

@@ -5,7 +5,9 @@
  * nothing.
  *
  * Both trees are read once, one after the other, and once more for the names of what is missing. In between the source may
- * change; so each path that differs is then compared by itself, a few times, while changes go on being carried over.
+ * change. A path of which an event came meanwhile is compared with what that said, and each path that differs is then compared
+ * by itself, a few times, while changes go on being carried over. The digests are of the moments when the trees were read, so
+ * that after changes they may differ where the trees do not.
  */
 import { setTimeout as wait } from 'node:timers/promises'
 import { isSamePrint, printOfNode, printOfPath, TreeDigest } from './fingerprint.ts'
@@ -41,7 +43,7 @@ export interface Verdict {
   /** The first of what differs. */
   readonly differences: readonly Difference[]
   readonly differenceCount: number
-  /** Paths that differed at first and were equal when looked at again: they were changing. */
+  /** Paths that were changing, and were equal when compared by themselves. */
   readonly settled: number
   /** Nodes that only the target has, and that this transfer did not write. */
   readonly extras: number
@@ -75,7 +77,7 @@ const EXTRAS_NAMED_MAX = 5
 /** Compares both trees. @throws ClientError; TransferError; the signal's reason. */
 export async function verifyTrees(options: VerifyOptions): Promise<Verdict> {
   const { table, peek } = options
-  table.unmarkAll(Mark.source | Mark.target)
+  table.unmarkAll(Mark.source | Mark.target | Mark.changed)
   const differences: Difference[] = []
   const extraPaths: string[] = []
   let differenceCount = 0
@@ -84,12 +86,13 @@ export async function verifyTrees(options: VerifyOptions): Promise<Verdict> {
     if (differences.length < DIFFERING_MAX) differences.push({ path, kind })
   }
   const { digest: sourceDigest, inOrderIndex: largestName } = await readSource(options, differ)
-  const { digest: targetDigest, extras } = await readTarget(options, differ, extraPaths)
+  const { digest: targetDigest, extras, changed } = await readTarget(options, differ, extraPaths)
   const missing = table.count(Mark.source, Mark.target)
   if (missing > 0) await nameMissing(options, differ)
   const left =
     peek === undefined || differenceCount > differences.length ? differences : await settle(options, peek, differences)
-  const settled = differences.length - left.length
+  const cleared = differences.length - left.length
+  const settled = changed + cleared
   // Where no difference is known, and none was excused, counts and digests have the last word.
   const isExcused = missing > 0 || settled > 0
   const hasSameDigest = sourceDigest.nodes === targetDigest.nodes && sourceDigest.toString() === targetDigest.toString()
@@ -100,7 +103,7 @@ export async function verifyTrees(options: VerifyOptions): Promise<Verdict> {
     sourceDigest: sourceDigest.toString(),
     targetDigest: targetDigest.toString(),
     differences: left,
-    differenceCount: differenceCount - settled,
+    differenceCount: differenceCount - cleared,
     settled,
     extras,
     extraPaths,
@@ -124,7 +127,9 @@ async function readSource(
       const path = printOfPath(node.path)
       const slot = table.find(path)
       if (slot >= 0 && table.has(slot, Mark.source)) differ(node.path, 'twice at the source')
-      table.mark(table.put(path, print), Mark.source)
+      // What an event said is as new as this or newer, or another one is on its way.
+      const isNewer = slot >= 0 && table.has(slot, Mark.changed)
+      table.mark(isNewer ? slot : table.put(path, print), Mark.source)
       largest = Math.max(largest, inOrderIndex(node.path, index))
       counts.compared += 1
     }
@@ -136,9 +141,10 @@ async function readTarget(
   { targetTree, table, mirror, counts, signal }: VerifyOptions,
   differ: (path: string, kind: Difference['kind']) => void,
   extraPaths: string[],
-): Promise<{ readonly digest: TreeDigest; readonly extras: number }> {
+): Promise<{ readonly digest: TreeDigest; readonly extras: number; readonly changed: number }> {
   const digest = new TreeDigest()
   let extras = 0
+  let changed = 0
   const { nodes } = await targetTree.list(signal)
   for await (const batch of nodes) {
     signal.throwIfAborted()
@@ -150,6 +156,12 @@ async function readTarget(
         table.mark(slot, Mark.target)
         digest.add(print)
         if (!table.hasContent(slot, print)) differ(node.path, 'differs')
+        else if (table.has(slot, Mark.changed)) changed += 1
+        continue
+      }
+      if (slot >= 0 && table.has(slot, Mark.changed) && table.hasContent(slot, print)) {
+        digest.add(print)
+        changed += 1
         continue
       }
       if (node.ttlSeconds !== undefined && node.ttlSeconds <= NEARLY_DUE_S) continue
@@ -162,7 +174,7 @@ async function readTarget(
       if (extraPaths.length < EXTRAS_NAMED_MAX) extraPaths.push(node.path)
     }
   }
-  return { digest, extras }
+  return { digest, extras, changed }
 }
 
 async function nameMissing(

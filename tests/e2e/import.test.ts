@@ -172,6 +172,25 @@ describe.skipIf(!isEtcdInstalled())('leaving an etcd 3.4 (skipped where it is no
     expect((await readTree(member.url)).has('/gone')).toBe(false)
   })
 
+  test('on the way back to etcd all hidden keys come along, and are compared', async () => {
+    const member = await startMember()
+    const { url } = await startSource()
+    await put(member.url, '/app/a', 'value=1')
+    await put(member.url, '/app/_h/_i/x', 'value=2')
+    await put(member.url, '/_top', 'value=3', 'ttl=500')
+    // In the way of a hidden key, where no listing shows it.
+    await put(url, '/app/_h/_i/y/mine', 'value=4')
+    await put(member.url, '/app/_h/_i/y', 'value=5')
+    const words = ['--from', member.url, '--to', url, '--once', '--json']
+    const refused = muster('import', ...words)
+    expect((await ended(refused)).code).toBe(4)
+    expect(resultOf(refused)).toMatchObject({ equal: false, differences: [{ path: '/app/_h/_i/y', kind: 'differs' }] })
+    const mirror = muster('import', ...words, '--delete')
+    expect((await ended(mirror)).code).toBe(0)
+    expect(resultOf(mirror)).toMatchObject({ equal: true, sourceNodes: 7, extras: 0 })
+    await expectEqualTrees(member.url, url, ['/app/_h', '/app/_h/_i', '/_top'])
+  }, 60_000)
+
   test('a source that dies in the middle is told in a sentence that says what to do', async () => {
     const source = await startSource()
     const member = await startMember()

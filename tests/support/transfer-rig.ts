@@ -4,8 +4,10 @@
 import { onTestFinished } from 'vitest'
 import { MusterClient } from '../../src/client/client.ts'
 import { HiddenPlaces } from '../../src/transfer/hidden.ts'
+import type { ImportOptions } from '../../src/transfer/import.ts'
 import { LiveTree } from '../../src/transfer/live-tree.ts'
 import { Patience } from '../../src/transfer/patience.ts'
+import { Steering } from '../../src/transfer/steering.ts'
 import { Target } from '../../src/transfer/target.ts'
 import { PathMap, type Tree, type TreeNode } from '../../src/transfer/tree.ts'
 import { type HttpMember, startHttp } from './http-member.ts'
@@ -34,7 +36,7 @@ export async function startTransferRig(paths = new PathMap('/', '/')): Promise<T
   const patience = new Patience('target', 1_000, over.signal, () => undefined)
   const hidden = new HiddenPlaces([], '/')
   const targetTree = new LiveTree({ client, paths, side: 'target', listsHidden: true, hidden, patience })
-  const target = new Target(client, patience, true)
+  const target = new Target(client, patience)
   const show = async (): Promise<readonly string[]> => {
     const shown: string[] = []
     const { nodes } = await client.list('/', { hidden: true })
@@ -42,6 +44,32 @@ export async function startTransferRig(paths = new PathMap('/', '/')): Promise<T
     return shown.sort()
   }
   return { http, url, client, target, targetTree, over, show }
+}
+
+/** Options of a whole import from one rig into another: both list hidden keys, nothing is said to anybody. */
+export function importOptions(
+  source: TransferRig,
+  target: TransferRig,
+  options: Partial<ImportOptions> = {},
+): ImportOptions {
+  const over = new AbortController()
+  onTestFinished(() => over.abort())
+  return {
+    source: source.client,
+    target: target.client,
+    paths: new PathMap('/', '/'),
+    sourceListsHidden: true,
+    targetListsHidden: true,
+    hiddenPaths: [],
+    mirror: false,
+    concurrency: 4,
+    patienceMs: 500,
+    quietMs: 50,
+    steering: new Steering('now'),
+    report: { phase: () => undefined, note: () => undefined },
+    signal: over.signal,
+    ...options,
+  }
 }
 
 /** `/a=x`, `/d/`, with `+9` for a TTL. */

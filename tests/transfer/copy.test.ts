@@ -205,6 +205,7 @@ test('an event of a key that was renamed on the way, or lies outside, goes where
   const { rig, table } = await start()
   const options = {
     target: rig.target,
+    targetTree: rig.targetTree,
     table,
     mirror: false,
     concurrency: 2,

@@ -1,11 +1,12 @@
 /** A whole import between two servers in memory: what is carried over, when it ends, what it says. */
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
+import type { MusterClient } from '../../src/client/client.ts'
 import { type ImportOptions, LiveImport } from '../../src/transfer/import.ts'
 import { newCounts } from '../../src/transfer/progress.ts'
 import { Steering } from '../../src/transfer/steering.ts'
 import { PathMap } from '../../src/transfer/tree.ts'
 import { eventually } from '../support/eventually.ts'
-import { startTransferRig, type TransferRig } from '../support/transfer-rig.ts'
+import { importOptions, startTransferRig, type TransferRig } from '../support/transfer-rig.ts'
 
 interface Running {
   readonly source: TransferRig
@@ -22,31 +23,13 @@ async function startPair(): Promise<Running> {
   Object.defineProperty(source.http.member, 'clusterId', { value: '1111' })
   const said: string[] = []
   const steering = new Steering('follow')
-  const over = new AbortController()
-  onTestFinished(() => over.abort())
+  const report = { phase: (phase: string) => said.push(phase), note: (code: string) => said.push(code) }
   return {
     source,
     target,
     said,
     steering,
-    start: (options = {}) =>
-      new LiveImport({
-        source: source.client,
-        target: target.client,
-        paths: new PathMap('/', '/'),
-        sourceListsHidden: true,
-        targetListsHidden: true,
-        hiddenPaths: [],
-        mirror: false,
-        concurrency: 4,
-        patienceMs: 500,
-        quietMs: 50,
-        steering,
-        report: { phase: (phase) => said.push(phase), note: (code) => said.push(code) },
-        counts: newCounts(),
-        signal: over.signal,
-        ...options,
-      }).run(),
+    start: (options = {}) => new LiveImport(importOptions(source, target, { steering, report, ...options })).run(),
   }
 }
 
@@ -170,4 +153,60 @@ test('a copy that fell due while the original lives on comes back, and goes with
   steering.ask('now')
   expect((await running).verdict).toMatchObject({ equal: true, extras: 0, targetNodes: 0 })
   expect(await target.show()).toEqual([])
+})
+
+test('hidden keys of a muster go to a target that lists none, are asked for there, and go with their directory', async () => {
+  const { source, target, steering, said, start } = await startPair()
+  await source.client.set('/_h/x', '1')
+  await source.client.set('/_h/_deeper/y', '2')
+  await source.client.set('/d/_s/k', '3')
+  await target.client.set('/_h/x', '1')
+  const counts = newCounts()
+  const running = start({ targetListsHidden: false, counts })
+  await eventually('that it follows', () => said.includes('following'))
+  expect(await target.show()).toEqual(await source.show())
+  // What was there is seen, though no listing shows it.
+  expect(counts.equal).toBe(2)
+  await source.client.delete('/d', { recursive: true })
+  await eventually('the removal', async () => !(await target.show()).join().includes('/d'))
+  await source.client.set('/_late/z', '4')
+  await source.client.delete('/_h/x')
+  steering.ask('now')
+  const { verdict } = await running
+  expect(verdict).toMatchObject({ equal: true, sourceNodes: 5, targetNodes: 5, extras: 0, settled: 0 })
+  expect(await target.show()).toEqual(['/_h/', '/_h/_deeper/', '/_h/_deeper/y=2', '/_late/', '/_late/z=4'])
+})
+
+test('a hidden key that does not arrive at a target that lists none is told', async () => {
+  const { source, target, start } = await startPair()
+  await source.client.set('/_h/x', '1')
+  await target.client.set('/_h/x/mine', '2')
+  const { verdict } = await start({ targetListsHidden: false, steering: new Steering('now') })
+  expect(verdict).toMatchObject({ equal: false, differences: [{ path: '/_h/x', kind: 'differs' }], extras: 1 })
+}, 30_000)
+
+test.each<[string, (client: MusterClient, round: string) => Promise<unknown>]>([
+  ['changed', (client, round) => client.set('/k', `new ${round}`)],
+  ['written anew with the same value', (client) => client.set('/k', 'old')],
+  ['made', (client, round) => client.set(`/made/${round}`, 'new')],
+  ['removed', (client) => client.delete('/gone')],
+])('a key that is %s while the trees are compared does not make them differ', async (_, change) => {
+  const { source, target, said, start } = await startPair()
+  await source.client.set('/k', 'old')
+  await source.client.set('/gone', 'old')
+  // The target is read only when the source has been read and what then happened there has been carried over.
+  const list = target.client.list.bind(target.client)
+  const verdicts = (): number => said.filter((one) => one === 'verifying').length
+  let disturbed = 0
+  vi.spyOn(target.client, 'list').mockImplementation(async (path, options) => {
+    if (verdicts() > disturbed) {
+      disturbed += 1
+      await change(source.client, `${disturbed}`)
+      await eventually('the change', async () => (await target.show()).join() === (await source.show()).join())
+    }
+    return list(path, options)
+  })
+  const { verdict } = await start({ steering: new Steering('now') })
+  expect(verdict).toMatchObject({ equal: true, differenceCount: 0, differences: [] })
+  expect(verdicts()).toBe(1)
 })

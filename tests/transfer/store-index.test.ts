@@ -1,5 +1,5 @@
 /** Indexes after a move: names of POST stay in order, and whoever comes along with an old index is told to begin anew. */
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { ApiError } from '../../src/client/errors.ts'
 import { LiveImport } from '../../src/transfer/import.ts'
 import { newCounts } from '../../src/transfer/progress.ts'
@@ -7,7 +7,7 @@ import { Steering } from '../../src/transfer/steering.ts'
 import { moveIndex } from '../../src/transfer/store-index.ts'
 import { PathMap } from '../../src/transfer/tree.ts'
 import { eventually } from '../support/eventually.ts'
-import { startTransferRig, type TransferRig } from '../support/transfer-rig.ts'
+import { importOptions, startTransferRig, type TransferRig } from '../support/transfer-rig.ts'
 
 /** A source whose index has come far, with a queue whose last name was made there. */
 async function startFar(index = 1_000_000): Promise<TransferRig> {
@@ -20,25 +20,9 @@ async function startFar(index = 1_000_000): Promise<TransferRig> {
 }
 
 function importing(source: TransferRig, target: TransferRig, steering = new Steering('now'), counts = newCounts()) {
-  const over = new AbortController()
-  onTestFinished(() => over.abort())
   const phases: string[] = []
-  const running = new LiveImport({
-    source: source.client,
-    target: target.client,
-    paths: new PathMap('/', '/'),
-    sourceListsHidden: true,
-    targetListsHidden: true,
-    hiddenPaths: [],
-    mirror: false,
-    concurrency: 4,
-    patienceMs: 500,
-    quietMs: 50,
-    steering,
-    report: { phase: (phase) => phases.push(phase), note: () => undefined },
-    counts,
-    signal: over.signal,
-  }).run()
+  const report = { phase: (phase: string) => phases.push(phase), note: () => undefined }
+  const running = new LiveImport(importOptions(source, target, { steering, report, counts })).run()
   running.catch(() => undefined)
   return { running, phases }
 }
@@ -130,22 +114,8 @@ test.each([401, 403, 404, 405])('a gap that is too wide for writes stays, and is
 
 test('a cluster whose subtree goes to another place in it keeps its history', async () => {
   const source = await startFar(40)
-  const over = new AbortController()
-  const { verdict, index } = await new LiveImport({
-    source: source.client,
-    target: source.client,
-    paths: new PathMap('/q', '/copy'),
-    sourceListsHidden: true,
-    targetListsHidden: true,
-    hiddenPaths: [],
-    mirror: false,
-    concurrency: 4,
-    patienceMs: 500,
-    quietMs: 50,
-    steering: new Steering('now'),
-    report: { phase: () => undefined, note: () => undefined },
-    signal: over.signal,
-  }).run()
+  const paths = new PathMap('/q', '/copy')
+  const { verdict, index } = await new LiveImport(importOptions(source, source, { paths })).run()
   expect(verdict.equal).toBe(true)
   expect(index).toMatchObject({ inOrder: 41, isBegunAnew: false })
   expect((await source.client.poll('/q', { recursive: true, waitIndex: 41, pollMs: 1_000 })).event?.node.value).toBe(

@@ -166,11 +166,12 @@ test.each([
   ['with its directory, when the copy had fallen due,', { action: 'delete', node: { key: '/d', dir: true } }, []],
   ['for a permanent value', { action: 'set', node: { key: '/d/k', value: 'kept' } }, ['/d/', '/d/k=kept']],
 ] as const)('a key that goes %s while its copy is refreshed stays gone', async (_how, event, left) => {
-  const { target, show } = await startTransferRig()
+  const { target, targetTree, show } = await startTransferRig()
   const keeper = new TtlKeeper()
   const table = new NodeTable()
   const paths = new PathMap('/', '/')
-  const common = { target, paths, table, mirror: false, concurrency: 2, counts: newCounts(), ttls: keeper }
+  const counts = newCounts()
+  const common = { target, targetTree, paths, table, mirror: false, concurrency: 2, counts, ttls: keeper }
   const apply = (...events: EventJson[]): Promise<void> =>
     applyEvents(
       events.map((each, index) => ({ event: each, index, arrivedMs: performance.now() })),
