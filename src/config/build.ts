@@ -7,7 +7,7 @@
 import type { Config, Endpoint, InitialMember, ListenEndpoint, LogLevel, TlsConfig } from './config.ts'
 import type { Option } from './option.ts'
 import { OPTIONAL_CLIENT_URL, OPTIONAL_PEER_URL, OPTIONS } from './options.ts'
-import { LoadError, readSetting, type Settings } from './settings.ts'
+import { readSetting, type Settings } from './settings.ts'
 import { listenEndpoints, parseEndpoint } from './urls.ts'
 
 type UrlsOption = Option & { readonly kind: 'urls' }
@@ -90,18 +90,11 @@ function peerTls(settings: Settings): TlsConfig {
 
 /** Addresses to listen on; by default also those of the old ports, which may be taken. */
 function listeners(settings: Settings, option: UrlsOption, optionalUrl?: string): readonly ListenEndpoint[] {
-  const setting = settings.get(option.flag)
-  const wanted = readSetting(settings, option)
-  try {
-    const endpoints = wanted.flatMap((endpoint) => listenEndpoints(endpoint, false))
-    if (setting === undefined && optionalUrl !== undefined) {
-      endpoints.push(...listenEndpoints(parseEndpoint(optionalUrl), true))
-    }
-    return endpoints
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error
-    throw new LoadError(1, error.message, error)
+  const endpoints = readSetting(settings, option).flatMap((endpoint) => listenEndpoints(endpoint, false))
+  if (!settings.has(option.flag) && optionalUrl !== undefined) {
+    endpoints.push(...listenEndpoints(parseEndpoint(optionalUrl), true))
   }
+  return endpoints
 }
 
 /** Not set, it is this member alone under the URLs that it advertises, as in etcd. */

@@ -1,7 +1,7 @@
 /**
  * What becomes of settings that are not ours, before ours are read.
  *
- * Owns: applying the fates of `obsolete.ts`, and taking as much as there is of a limit that is asked for beyond our own. Leaves
+ * Owns: applying the fates of `obsolete.ts`, and taking the nearest that there is of a limit that is beyond our own bounds. Leaves
  * to others: files of options (`config-file.ts`).
  */
 import { OBSOLETE_FLAGS } from './obsolete.ts'
@@ -10,8 +10,11 @@ import { OPTIONS } from './options.ts'
 import { LoadError, type Setting } from './settings.ts'
 import { parseSwitch } from './switch.ts'
 
-/** Limits of etcd that may be larger than ours can be; a limit that is too small for somebody says so when it is reached. */
-const TAKEN_AS_MOST = [OPTIONS.maxRequestBytes]
+/**
+ * Limits of etcd that may be larger than ours can be, where one that is too small for somebody says so when it is reached; or
+ * smaller than is of use, since etcd itself does not go by them in the v2 API.
+ */
+const TAKEN_AS_NEAREST = [OPTIONS.maxRequestBytes]
 
 /** Written without a value, as scripts do whose variable is empty, etcd goes by the default. */
 const EMPTY_IS_NOT_GIVEN = ['initial-cluster', 'cors', 'listen-metrics-urls', 'log-level']
@@ -37,7 +40,7 @@ export function settle(settings: Map<string, Setting>): readonly string[] {
   translateCaFile(settings, '')
   translateCaFile(settings, 'peer-')
   translateDebug(settings)
-  return [...warnings, ...takeMost(settings)]
+  return [...warnings, ...takeNearest(settings)]
 }
 
 /** Before 2.1 the file alone meant that certificates are demanded. */
@@ -58,11 +61,15 @@ function translateDebug(settings: Map<string, Setting>): void {
   }
 }
 
-function takeMost(settings: Map<string, Setting>): readonly string[] {
-  return TAKEN_AS_MOST.flatMap(({ flag, max, unit }) => {
+function takeNearest(settings: Map<string, Setting>): readonly string[] {
+  return TAKEN_AS_NEAREST.flatMap(({ flag, min, max, unit }) => {
     const setting = settings.get(flag)
-    if (setting === undefined || !/^[0-9]+$/.test(setting.text) || Number(setting.text) <= max) return []
-    settings.set(flag, { ...setting, text: `${max}` })
-    return [`${setting.source} is ${setting.text}, and is taken as ${max} ${unit}, the most there can be`]
+    if (setting === undefined || !/^[0-9]+$/.test(setting.text)) return []
+    const asked = Number(setting.text)
+    const taken = Math.min(Math.max(asked, min), max)
+    if (taken === asked) return []
+    settings.set(flag, { ...setting, text: `${taken}` })
+    const why = taken === max ? 'the most there can be' : 'the least that clients of the v2 API may send'
+    return [`${setting.source} is ${setting.text}, and is taken as ${taken} ${unit}, ${why}`]
   })
 }

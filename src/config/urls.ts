@@ -4,7 +4,7 @@
  * Owns: what is allowed (scheme, host, port, no path) and the sentence that says otherwise. The sentences are etcd's where
  * it has one, since operators search for them.
  */
-import { isIP, isIPv6 } from 'node:net'
+import { isIPv6 } from 'node:net'
 import type { Endpoint, ListenEndpoint } from './config.ts'
 
 /** Reads one `http://host:port`. Throws a RangeError with a sentence that quotes the text. */
@@ -30,12 +30,11 @@ export function parseEndpoints(text: string): readonly Endpoint[] {
   return parts.map(parseEndpoint)
 }
 
-/** Addresses to listen on for one URL: `localhost` is 127.0.0.1, and ::1 where that exists. Throws a RangeError. */
+/** Addresses to listen on for one URL: `localhost` is 127.0.0.1, and ::1 where that exists; another name is left to the system. */
 export function listenEndpoints(endpoint: Endpoint, optional: boolean): readonly ListenEndpoint[] {
   if (endpoint.host === 'localhost') {
     return [listenEndpoint(endpoint, '127.0.0.1', optional), listenEndpoint(endpoint, '::1', true)]
   }
-  if (isIP(endpoint.host) === 0) throw new RangeError(`expected IP in URL for binding (${endpoint.href})`)
   return [listenEndpoint(endpoint, endpoint.host, optional)]
 }
 

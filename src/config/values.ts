@@ -38,7 +38,7 @@ const PARSERS: { readonly [K in OptionKind]: (text: string, option: Option) => V
   choice: parseChoice,
   urls: (text) => parseEndpoints(text),
   cluster: (text) => parseCluster(text),
-  origins: (text) => parseOrigins(text),
+  origins: parseList,
 }
 
 /** Blanks at the ends do not count: they do not in `--initial-cluster` either, where names are told apart. */
@@ -98,18 +98,4 @@ export function parseCluster(text: string): readonly InitialMember[] {
     members.set(name, urls)
   }
   return [...members].map(([name, peerUrls]) => ({ name, peerUrls }))
-}
-
-function parseOrigins(text: string): readonly string[] {
-  return text.split(',').map((part) => parseOrigin(part.trim()))
-}
-
-/** As browsers send it: without the port that goes without saying, or a slash. */
-function parseOrigin(text: string): string {
-  if (text === '*') return text
-  const url = URL.canParse(text) ? new URL(text) : undefined
-  if (url === undefined || url.origin === 'null' || url.href !== `${url.origin}/`) {
-    throw new RangeError(`want * or origins like http://host:port, found "${text}"`)
-  }
-  return url.origin
 }

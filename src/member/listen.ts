@@ -39,8 +39,10 @@ function listenError(url: ListenEndpoint, error: unknown): Error {
         ? 'this user may not use the port'
         : code === 'EADDRNOTAVAIL'
           ? 'this machine does not have that address'
-          : error instanceof Error
-            ? error.message
-            : String(error)
+          : code === 'ENOTFOUND' || code === 'EAI_AGAIN'
+            ? 'the name cannot be resolved'
+            : error instanceof Error
+              ? error.message
+              : String(error)
   return new MemberError('MUSTER_LISTEN_FAILED', `cannot listen at ${url.href}: ${why}`, { cause: error })
 }

@@ -3,7 +3,9 @@
  * and folders: each starts, serves a write, and warns of what it does not follow.
  */
 import { spawnSync } from 'node:child_process'
+import { lookup } from 'node:dns/promises'
 import { writeFile } from 'node:fs/promises'
+import { hostname, networkInterfaces } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { type Child, NODE } from '../support/child.ts'
@@ -220,6 +222,12 @@ force-new-cluster: false
   },
 ]
 
+const addresses = Object.values(networkInterfaces()).flatMap((all = []) => all.map(({ address }) => address))
+const isNameOwn = await lookup(hostname()).then(
+  ({ address }) => addresses.includes(address),
+  () => false,
+)
+
 const hasNamespaces = spawnSync('unshare', ['-rn', 'ip', 'link', 'set', 'lo', 'up']).status === 0
 
 /** Replaces the ports of the texts. */
@@ -315,6 +323,32 @@ describe('a deployment of etcd', () => {
     )
     expect(await curl('-X', 'PUT', `${members[0]}/v2/keys/a`, '-d', 'value=1')).toContain('"value":"1"')
     expect(await curl(`${members[1]}/v2/keys/a?quorum=true`)).toContain('"value":"1"')
+  })
+
+  test('a 3.4 with a small --max-request-bytes, which etcd does not apply to v2, takes 2 MiB as it did there', async () => {
+    const substitute = await freePorts()
+    const child = start(await scratchDir(), substitute(`${OWN_URLS} --max-request-bytes=1572864`), '')
+    await child.untilOutput(/^musterd is ready: /m)
+    expect(warningsOf(child)).toEqual([expect.stringContaining('is 1572864, and is taken as 10485760')])
+    const body = new URLSearchParams({ value: 'x'.repeat(2 * 1024 * 1024) })
+    const put = await fetch(`http://127.0.0.1:${substitute('12379')}/v2/keys/large`, { method: 'PUT', body })
+    expect(put.status).toBe(201)
+  })
+
+  test.skipIf(!isNameOwn)('a name to listen at (skipped where that of this machine has no address of it)', async () => {
+    const substitute = await freePorts()
+    const urls = OWN_URLS.replaceAll('127.0.0.1', hostname())
+    const child = start(await scratchDir(), substitute(urls), '')
+    await child.untilOutput(/^musterd is ready: /m)
+    expect(await curl(`http://${hostname()}:${substitute('12379')}/health`)).toBe('{"health":"true"}')
+  })
+
+  test('a name to listen at that has no address is told in a sentence', async () => {
+    const substitute = await freePorts()
+    const urls = OWN_URLS.replace('127.0.0.1', 'none.invalid')
+    const child = start(await scratchDir(), substitute(urls), '')
+    expect((await child.exited).code).toBe(1)
+    expect(child.stderr).toMatch(/cannot listen at http:\/\/none\.invalid:\d+: the name cannot be resolved/)
   })
 
   test('one that would found a second cluster is refused with the reason', async () => {

@@ -103,12 +103,12 @@ describe('one server', () => {
   })
 
   test('takes the options of musterd by their names, and refuses what is none or out of bounds', async () => {
-    const { url } = await server({ maxRequestBytes: 2048, legacyEndpoints: true, heartbeatIntervalMs: 50 })
+    const { url } = await server({ maxRequestBytes: 16_777_216, legacyEndpoints: true, heartbeatIntervalMs: 50 })
     const put = (bytes: number) => {
       return fetch(`${url}/v2/keys/a`, { method: 'PUT', body: new URLSearchParams({ value: 'x'.repeat(bytes) }) })
     }
-    expect((await put(1024)).status).toBe(201)
-    expect((await put(4096)).status).toBe(400)
+    expect((await put(11_000_000)).status).toBe(201)
+    expect((await put(17_000_000)).status).toBe(400)
     await expect(startServer({ electionTimeoutMs: 1 })).rejects.toThrow(RangeError)
     await expect(startServer({ proxy: 'on' } as ServerOptions)).rejects.toThrow('"proxy" is no option')
     await expect(startServer({ colour: 'red' } as ServerOptions)).rejects.toThrow('"colour" is no option')

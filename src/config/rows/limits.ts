@@ -11,10 +11,10 @@ export const LIMIT_ROWS = {
     placeholder: 'BYTES',
     unit: 'bytes',
     fallback: '10485760',
-    min: 1_024,
+    min: 10_485_760,
     max: 16_777_216,
     scope: 'member',
-    help: 'The largest body of a request; a larger one is refused. Too high: a few clients can take all memory.',
+    help: 'The largest body of a request; a larger one is refused. etcd takes as much through the v2 API as the default here says, whatever is set; so a smaller number counts as the default. Too high: a few clients can take all memory.',
   },
   maxConnections: {
     flag: 'max-connections',

@@ -31,7 +31,7 @@ export const MEMBER_ROWS = {
     fallback: 'http://localhost:2379',
     fallbackNote: 'http://localhost:2379, and http://localhost:4001 when that port is free',
     scope: 'member',
-    help: 'Where clients are served: a comma-separated list of http://ADDRESS:PORT with an IP address or localhost.',
+    help: 'Where clients are served: a comma-separated list of http://ADDRESS:PORT with an IP address, localhost, or a name that stands for an address of this machine.',
   },
   advertiseClientUrls: {
     flag: 'advertise-client-urls',
@@ -49,7 +49,7 @@ export const MEMBER_ROWS = {
     placeholder: 'ORIGINS',
     fallback: '',
     scope: 'member',
-    help: 'Origins whose pages may use the API from a browser: a comma-separated list, or * for all.',
+    help: 'Origins whose pages may use the API from a browser: a comma-separated list, or * for all. They are compared as they stand with what browsers send, http://host:port without a slash.',
   },
   hostWhitelist: {
     flag: 'host-whitelist',
