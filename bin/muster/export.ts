@@ -10,6 +10,7 @@ import type { Command } from 'commander'
 import { MusterClient } from '../../src/client/client.ts'
 import { exportTree } from '../../src/transfer/export.ts'
 import { HiddenPlaces, WELL_KNOWN } from '../../src/transfer/hidden.ts'
+import { searchHidden } from '../../src/transfer/hidden-search.ts'
 import { LiveTree, listsHidden, requireThere } from '../../src/transfer/live-tree.ts'
 import { Patience } from '../../src/transfer/patience.ts'
 import { newCounts } from '../../src/transfer/progress.ts'
@@ -29,7 +30,7 @@ interface ExportWords {
 const HELP = `
 One line a node (path, dir, value, ttl), after a line that says what follows and before one with their number
 and digest, so that a file that was cut is noticed. From muster it is the tree at one moment; from etcd each hidden
-place is read by itself, a little later. Hidden keys: see muster import --help.
+place is read by itself, a little later. Hidden keys of etcd are found as by muster import: see its --help.
 
 Examples:
   muster export -o backup.jsonl
@@ -80,6 +81,8 @@ async function run(words: ExportWords, connection: ConnectionWords): Promise<num
       display.note('waiting', error.message),
     )
     const places = new HiddenPlaces([...WELL_KNOWN, ...(words.hidden ?? [])], prefix)
+    if (!hidden)
+      await searchHidden({ source: client, path: prefix, patience, hidden: places, report: display, signal: both })
     const paths = new PathMap(prefix, prefix)
     const source = new LiveTree({ client, paths, side: 'source', listsHidden: hidden, hidden: places, patience })
     const written = await exportTree({ source, prefix, hidden, out, report: display, counts, signal: both })

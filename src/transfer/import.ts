@@ -5,7 +5,7 @@
  * the end. Leaves to others: each of those (copy, feed, apply, verify).
  */
 import type { MusterClient } from '../client/client.ts'
-import { ApiError, ClientError } from '../client/errors.ts'
+import { ClientError } from '../client/errors.ts'
 import type { EventJson } from '../client/node.ts'
 import { applyEvents } from './apply.ts'
 import { isOneCluster } from './circle.ts'
@@ -13,6 +13,7 @@ import { type CopyResult, copyTree } from './copy.ts'
 import { EventQueue } from './event-queue.ts'
 import { Feed } from './feed.ts'
 import { HiddenPlaces, WELL_KNOWN } from './hidden.ts'
+import { noteHidden, searchHidden } from './hidden-search.ts'
 import { LiveTree, requireThere } from './live-tree.ts'
 import { NodeTable } from './node-table.ts'
 import { Patience } from './patience.ts'
@@ -28,8 +29,6 @@ import { type Verdict, verifyTrees } from './verify.ts'
 const PASSES_MAX = 10
 /** Comparisons, with a pass between them, until a difference counts. */
 const VERDICTS_MAX = 2
-/** For how long the source's history is searched for hidden keys before copying begins. Milliseconds. */
-const HISTORY_MS_MAX = 15_000
 /** Longest wait for a change before the end is considered again. Milliseconds. */
 const LOOK_MS = 100
 /** Late looks at keys with a TTL are told no more often than this. Milliseconds. */
@@ -181,44 +180,24 @@ export class LiveImport {
     isFirst: boolean,
     signal: AbortSignal,
   ): Promise<{ feed: Feed; queue: EventQueue; feeding: Promise<void> }> {
-    const { source, paths } = this.#options
-    const { index } = await this.#sourcePatience.ask((asked) => source.position({ signal: asked }))
-    const searches = isFirst && !this.#options.sourceListsHidden
-    const begin = (fromIndex: number) => {
-      const queue = new EventQueue()
-      const feed = new Feed({
-        source,
-        path: paths.from,
-        fromIndex,
-        queue,
-        patience: this.#sourcePatience,
-        onEvent: (event) => this.#onEvent(event, searches && (event.node.modifiedIndex ?? 0) <= index),
-      })
-      return { feed, queue, feeding: this.#beside(feed.run(signal)) }
-    }
-    if (!searches) return begin(index + 1)
-    const searched = begin(await this.#oldestIndex())
-    const endMs = performance.now() + HISTORY_MS_MAX
-    while (searched.feed.nextIndex <= index && searched.queue.lost === undefined && performance.now() < endMs) {
-      this.#check()
-      await searched.queue.changed(LOOK_MS)
-      if (searched.queue.length > 0) await new Promise((done) => setImmediate(done))
-    }
-    if (searched.queue.lost === undefined) return searched
-    await searched.feeding
-    return begin(index + 1)
+    const { source, paths, sourceListsHidden } = this.#options
+    const fromIndex = isFirst && !sourceListsHidden ? await this.#searchHidden() : (await this.#position()) + 1
+    const queue = new EventQueue()
+    const feed = new Feed({
+      source,
+      path: paths.from,
+      fromIndex,
+      queue,
+      patience: this.#sourcePatience,
+      onEvent: (event) => this.#onEvent(event),
+    })
+    return { feed, queue, feeding: this.#beside(feed.run(signal)) }
   }
 
-  /** The oldest index that the source's history reaches back to. */
-  async #oldestIndex(): Promise<number> {
-    const { source, paths } = this.#options
-    try {
-      await source.poll(paths.from, { recursive: true, waitIndex: 1, pollMs: LOOK_MS, signal: this.#options.signal })
-      return 1
-    } catch (error) {
-      if (!(error instanceof ApiError) || error.code !== 401) throw error
-      return Number(/\[(\d+)\//.exec(error.reason)?.[1] ?? error.index)
-    }
+  #searchHidden(): Promise<number> {
+    const { source, paths, report, signal } = this.#options
+    const [patience, hidden] = [this.#sourcePatience, this.#hidden]
+    return searchHidden({ source, path: paths.from, patience, hidden, report, signal })
   }
 
   async #copy(): Promise<CopyResult> {
@@ -347,11 +326,10 @@ export class LiveImport {
     }
   }
 
-  #onEvent(event: EventJson, isOld: boolean): void {
-    if (!isOld) this.#lastChangeMs = performance.now()
-    if (this.#options.sourceListsHidden || !this.#hidden.see(event.node.key ?? '/')) return
-    this.#hasNewPlaces = true
-    this.#options.report.note('hidden', `hidden keys at ${this.#hidden.all.at(-1)}, found in the history`)
+  #onEvent(event: EventJson): void {
+    this.#lastChangeMs = performance.now()
+    const { sourceListsHidden, report } = this.#options
+    if (!sourceListsHidden && noteHidden(event.node.key ?? '/', this.#hidden, report)) this.#hasNewPlaces = true
   }
 
   /** Lets something run beside; its failure ends the import. */

@@ -172,6 +172,16 @@ describe.skipIf(!isEtcdInstalled())('leaving an etcd 3.4 (skipped where it is no
     expect((await readTree(member.url)).has('/gone')).toBe(false)
   })
 
+  test('an export holds the hidden keys that the history still shows', async () => {
+    const { url } = await startSource()
+    await put(url, '/app/_h/_i/x', 'value=1')
+    await put(url, '/other/_k', 'value=2')
+    const { code, stdout } = await ended(muster('export', '--endpoints', url, '--prefix', '/app'))
+    expect(code).toBe(0)
+    const paths = stdout.trim().split('\n').slice(1, -1)
+    expect(paths.map((line) => JSON.parse(line).path)).toEqual(['/app', '/app/_h', '/app/_h/_i', '/app/_h/_i/x'])
+  })
+
   test('on the way back to etcd all hidden keys come along, and are compared', async () => {
     const member = await startMember()
     const { url } = await startSource()
