@@ -5,6 +5,7 @@
  */
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { ProxyServer } from '../../src/proxy/proxy-server.ts'
+import { Prng } from '../sim/prng.ts'
 import { eventually } from '../support/eventually.ts'
 import { type HttpMember, startHttp } from '../support/http-member.ts'
 import { RawConnection } from '../support/raw-http.ts'
@@ -77,22 +78,13 @@ afterAll(async () => {
   await member.close()
 })
 
-/** Uniform in [0, 1), the same for one seed. */
-function generator(seed: number): () => number {
-  let state = seed >>> 0
-  return () => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
-    return state / 2 ** 32
-  }
-}
-
 async function metric(name: string): Promise<number> {
   const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text()
   return Number(new RegExp(`^${name} (\\d+)$`, 'm').exec(text)?.[1])
 }
 
 test(`whatever is sent, it goes on to serve (seed ${SEED})`, async () => {
-  const random = generator(SEED)
+  const random = new Prng(SEED).float
   for (let round = 0; round < ROUNDS; round++) {
     const count = 1 + Math.floor(random() * PIECES_MAX)
     const bytes = Array.from({ length: count }, () => PIECES[Math.floor(random() * PIECES.length)]).join('')
