@@ -32,6 +32,8 @@ const SEED = Number(process.env['FUZZ_SEED'] ?? Math.floor(Math.random() * 2 ** 
 /** Connections of nonsense in each round: so many at once, so many one after the other. */
 const TALKERS = 20
 const NONSENSE_EACH = 50
+/** Rounds until the heap has the size that it works with: measured, it is flat from there to 150,000 connections. */
+const NONSENSE_BEFORE = 30
 /** File descriptors that this process needs for other things. */
 const SPARE_FILES = 500
 const FORM = 'Content-Type: application/x-www-form-urlencoded\r\n'
@@ -188,9 +190,10 @@ describe('mischief that goes on', () => {
     const talk = async (): Promise<void> => {
       for (let n = 0; n < NONSENSE_EACH; n++) await sendParts(nonsense.draw(drawn++), nonsense.prng.chance(0.2))
     }
-    await expectNoGrowth(async () => {
+    const round = async (): Promise<void> => {
       await Promise.all(Array.from({ length: TALKERS }, talk))
-    })
+    }
+    await expectNoGrowth(round, NONSENSE_BEFORE)
     expectNoStall(STALL_MS_MAX)
     expect((await cluster.client.put(member.url, '/after', { value: 'served' })).status).toBe(201)
     await untilNoWatcher()
@@ -246,9 +249,8 @@ describe('mischief that goes on', () => {
 })
 
 /** The same mischief again and again, after which the member must not be larger. */
-async function expectNoGrowth(round: () => Promise<void>): Promise<void> {
-  await round()
-  await round()
+async function expectNoGrowth(round: () => Promise<void>, roundsBefore = 2): Promise<void> {
+  for (let n = 0; n < roundsBefore; n++) await round()
   const before = member.child.residentBytes
   for (let n = 0; n < ROUNDS; n++) await round()
   // The collector has its own pace, and none while nothing happens: more of the same makes it work, and makes a leak larger.
