@@ -27,12 +27,10 @@ export async function startEtcdLike(ours: Served): Promise<readonly string[]> {
   const members: { readonly name: string; readonly client: string; readonly peer: string }[] = []
   for (let n = 1; n <= ours.urls.length; n++) {
     const client = `${scheme}://127.0.0.1:${await freePort()}`
-    members.push({ name: `m${n}`, client, peer: `http://127.0.0.1:${await freePort()}` })
+    members.push({ name: `m${n}`, client, peer: `${scheme}://127.0.0.1:${await freePort()}` })
   }
   const cluster = members.map(({ name, peer }) => `${name}=${peer}`).join(',')
-  const { certificate } = ours
-  const files =
-    certificate === undefined ? [] : ['--cert-file', certificate.certFile, '--key-file', certificate.keyFile]
+  const files = tlsWords(ours)
   const children = members.map(({ name, client, peer }) => {
     return new Child('etcd', [
       ...['--enable-v2=true', '--name', name, '--data-dir', join(folder, name), ...files],
@@ -46,4 +44,13 @@ export async function startEtcdLike(ours: Served): Promise<readonly string[]> {
   })
   await eventually('etcd to serve', () => children.every((child) => /ready to serve client/.test(child.stderr)))
   return members.map(({ client }) => client)
+}
+
+function tlsWords({ certificate, caFile = '' }: Served): readonly string[] {
+  if (certificate === undefined) return []
+  const { certFile, keyFile } = certificate
+  return [
+    ...['--cert-file', certFile, '--key-file', keyFile],
+    ...['--peer-cert-file', certFile, '--peer-key-file', keyFile, '--peer-trusted-ca-file', caFile],
+  ]
 }

@@ -180,12 +180,14 @@ export const USER_COMMANDS: readonly Command[] = [
   ),
   ...[
     'user add root:rootpw',
-    'user add ann:annpw',
+    'user add ann:first',
     'user add ann:other',
     'user add bob:bobpw',
     'user list',
     'user get ann',
   ].map(line),
+  { args: ['user', 'passwd', 'none'], stdin: 'x\n' },
+  { args: ['user', 'passwd', 'ann'], stdin: 'annpw\n' },
   ...['role add reader', 'role add reader', 'role grant reader', 'role grant reader --path /open/* --read'].map(line),
   ...['role grant reader --path /mine --readwrite', 'role grant reader --path /w --write', 'role get reader'].map(line),
   ...[
@@ -223,6 +225,10 @@ export const AUTH_COMMANDS: readonly Command[] = [
     '-u ann:wrong get /mine',
   ].map(line),
   ...['-u ann:annpw get /none', '-u ann:annpw ls /', '-u ann:annpw rm /mine', '-u root:rootpw get /open/a'].map(line),
+  { args: ['-u', 'ann:annpw', 'user', 'passwd', 'ann'], stdin: 'mine\n' },
+  { args: ['-u', 'root:rootpw', 'user', 'passwd', 'ann'], stdin: 'second\n' },
+  ...['-u ann:annpw get /open/a', '-u ann:second get /open/a'].map(line),
+  { args: ['-u', 'root:rootpw', 'user', 'passwd', 'ann'], stdin: 'annpw\n' },
   ...[
     '-u root:rootpw user remove root',
     '-u root:rootpw role remove root',

@@ -42,10 +42,10 @@ describe.skipIf(version === undefined)('etcdctl prints and ends alike on etcd an
 })
 
 function listsOf(setup: Setup): readonly (readonly Command[])[] {
-  if (setup === 'auth') return [USER_COMMANDS, AUTH_COMMANDS]
-  // Over TLS a command takes several times as long, and what differs is below all of them.
-  if (setup === 'tls') return [WATCH_COMMANDS, CLUSTER_COMMANDS]
+  const auth = [USER_COMMANDS, AUTH_COMMANDS]
+  if (setup === 'auth') return auth
   const common = [KEY_COMMANDS, WATCH_COMMANDS, CLUSTER_COMMANDS]
+  if (setup === 'tls') return [...common, ...auth]
   return setup === 'three' ? [...common, MEMBER_COMMANDS] : common
 }
 

@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
 
 /** Columns of the matrix. */
-export const SETUPS = ['one', 'three', 'tls', 'auth'] as const
+export const SETUPS = ['one', 'three', 'tls', 'tlsThree', 'auth'] as const
 export type Setup = (typeof SETUPS)[number]
 
 /** Rows of the matrix. */

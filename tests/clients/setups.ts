@@ -1,5 +1,5 @@
 /**
- * Where real clients are tried: musterd as processes, one member or three, plain, over TLS, and with auth on.
+ * Where real clients are tried: musterd as processes, one member or three, plain and over TLS, and with auth on.
  *
  * Owns: the setups and their life. Leaves to others: the clients (`*.test.ts`), what came of it (`results.ts`).
  */
@@ -32,32 +32,45 @@ export interface Served {
 
 /** Starts the members of a setup. In `auth` nobody has turned auth on yet: that is for the client to do. */
 export async function startSetup(setup: Setup): Promise<Served> {
-  if (setup === 'tls') return startSecure()
+  if (setup === 'tls') return startSecure(1)
+  if (setup === 'tlsThree') return startSecure(3)
   const cluster = await startCluster({ members: setup === 'three' ? 3 : 1, args: HISTORY })
   return { urls: cluster.urls, caFile: undefined, certificate: undefined, cluster }
 }
 
-async function startSecure(): Promise<Served> {
+/** Members with certificates towards clients, and towards each other, who have to show theirs. */
+async function startSecure(count: number): Promise<Served> {
   const folder = await makeScratchDir()
   // The authority is read by clients that run as other users.
   chmodSync(folder, 0o711)
   const { caFile, certFile, keyFile } = makeCertificates(folder)
-  const client = `https://127.0.0.1:${await freePort()}`
-  const peer = `http://127.0.0.1:${await freePort()}`
-  const child = new Child(NODE, [
-    MUSTERD,
-    ...['--name', 'm1', '--data-dir', join(folder, 'm1'), ...HISTORY],
-    ...['--listen-client-urls', client, '--advertise-client-urls', client],
-    ...['--cert-file', certFile, '--key-file', keyFile],
-    ...['--listen-peer-urls', peer, '--initial-advertise-peer-urls', peer, '--initial-cluster', `m1=${peer}`],
-  ])
+  const members: { readonly name: string; readonly client: string; readonly peer: string }[] = []
+  for (let n = 1; n <= count; n++) {
+    const client = `https://127.0.0.1:${await freePort()}`
+    members.push({ name: `m${n}`, client, peer: `https://127.0.0.1:${await freePort()}` })
+  }
+  const founders = members.map(({ name, peer }) => `${name}=${peer}`).join(',')
+  const children = members.map(({ name, client, peer }) => {
+    return new Child(NODE, [
+      MUSTERD,
+      ...['--name', name, '--data-dir', join(folder, name), ...HISTORY],
+      ...['--listen-client-urls', client, '--advertise-client-urls', client],
+      ...['--cert-file', certFile, '--key-file', keyFile],
+      ...['--peer-cert-file', certFile, '--peer-key-file', keyFile],
+      ...['--peer-trusted-ca-file', caFile, '--peer-client-cert-auth'],
+      ...['--listen-peer-urls', peer, '--initial-advertise-peer-urls', peer, '--initial-cluster', founders],
+    ])
+  })
   onTestFinished(async () => {
-    await child.end()
+    await Promise.all(children.map((child) => child.end()))
     rmSync(folder, { recursive: true, force: true, maxRetries: 3 })
   })
-  onTestFailed(() => console.error(child.stdout + child.stderr))
-  await child.untilOutput(/^musterd is ready: .*$/m)
-  return { urls: [client], caFile, certificate: { certFile, keyFile }, cluster: undefined }
+  onTestFailed(() => {
+    for (const child of children) console.error(child.stdout + child.stderr)
+  })
+  await Promise.all(children.map((child) => child.untilOutput(/^musterd is ready: .*$/m)))
+  const urls = members.map(({ client }) => client)
+  return { urls, caFile, certificate: { certFile, keyFile }, cluster: undefined }
 }
 
 /** An authority, and a certificate of it for 127.0.0.1, made by OpenSSL: what any user would do. */
