@@ -4,7 +4,7 @@
  * A probe reads a key all the while, and must be answered promptly; the delays of this process itself are taken off. A machine
  * on which others were busy meanwhile (`support/other-work.ts`) tells nothing about a stall, and is only warned about.
  */
-import { readdirSync, readlinkSync } from 'node:fs'
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { createConnection, type Socket } from 'node:net'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { allRoutes } from '../support/all-routes.ts'
@@ -34,6 +34,14 @@ const TALKERS = 20
 const NONSENSE_EACH = 50
 /** Rounds until the heap has the size that it works with: measured, it is flat from there to 150,000 connections. */
 const NONSENSE_BEFORE = 30
+/** Wrong passwords on their way at once, from one address: more than may wait. */
+const GUESSES_AT_ONCE = 130
+/** Guesses that are refused while it is watched what they cost. */
+const GUESSES_MIN = 20
+/** Looks that may find more than one thread at work: the collector has some, too. With two hashes at a time it is nearly all. */
+const CROWDED_SHARE_MAX = 0.5
+/** Users who log in for the first time meanwhile. */
+const NEWCOMERS = 5
 /** File descriptors that this process needs for other things. */
 const SPARE_FILES = 500
 const FORM = 'Content-Type: application/x-www-form-urlencoded\r\n'
@@ -200,6 +208,45 @@ describe('mischief that goes on', () => {
     await eventually('no connection to be left', () => socketsOf(member.child.pid) <= before)
   })
 
+  test('a flood of wrong passwords costs one hash at a time, and keeps nobody else waiting', async () => {
+    const names = Array.from({ length: NEWCOMERS }, (_, n) => `user${n}`)
+    const make = async (path: string, body: object): Promise<void> => {
+      expect(await askAs('', '127.0.0.2', 'PUT', `/v2/auth/${path}`, { body: JSON.stringify(body) })).toBeLessThan(300)
+    }
+    await make('roles/reader', { role: 'reader', permissions: { kv: { read: ['/*'], write: [] } } })
+    await make('users/root', { user: 'root', password: 'root' })
+    for (const name of names) await make(`users/${name}`, { user: name, password: name, roles: ['reader'] })
+    await make('enable', {})
+    const guessing = new Guessing()
+    try {
+      const refused = (): number => guessing.statuses.get(401) ?? 0
+      await eventually('guesses to be refused', () => refused() > 0)
+      const before = refused()
+      const busy: number[] = []
+      await eventually(
+        'many more of them',
+        () => {
+          busy.push(busyHelpers(member.child.pid))
+          return refused() >= before + GUESSES_MIN
+        },
+        60_000,
+      )
+      const crowded = busy.filter((threads) => threads > 1).length / busy.length
+      console.log(`${Math.round(crowded * 100)} % of ${busy.length} looks found more than one thread at work`)
+      expect(busy.filter((threads) => threads > 0).length).toBeGreaterThan(0)
+      expect(crowded).toBeLessThan(CROWDED_SHARE_MAX)
+      // Those that need a hash of their own, from another address: let in while the guessing goes on.
+      for (const name of names) {
+        expect(await askAs(`${name}:${name}`, '127.0.0.2', 'GET', '/v2/keys/probe')).toBe(200)
+      }
+    } finally {
+      await guessing.stop()
+      expect(await askAs('root:root', '127.0.0.2', 'DELETE', '/v2/auth/enable')).toBe(200)
+    }
+    expect([...guessing.statuses.keys()].sort()).toEqual([401, 500])
+    expectNoStall(STALL_MS_MAX)
+  }, 120_000)
+
   test('half-sent requests are waited for, and finished ones are served', async () => {
     const socket = open()
     let text = ''
@@ -292,6 +339,69 @@ function socketsOf(pid: number): number {
     }
   })
   return links.filter((link) => link.startsWith('socket:')).length
+}
+
+/** A request with a login, from an address of this machine; the status, or 0 when `signal` ended it. */
+function askAs(
+  login: string,
+  from: string,
+  method: string,
+  path: string,
+  { body = '', signal }: { readonly body?: string; readonly signal?: AbortSignal } = {},
+): Promise<number> {
+  return new Promise((done, failed) => {
+    const { clientPort: port } = member.spec
+    const socket = createConnection({ port, host: '127.0.0.1', localAddress: from, ...(signal && { signal }) })
+    let text = ''
+    socket.on('error', (error) => (signal?.aborted === true ? done(0) : failed(error)))
+    socket.on('data', (chunk: Buffer) => {
+      text += chunk.toString('latin1')
+    })
+    socket.on('close', () => done(Number(/^HTTP\/1\.1 (\d+)/.exec(text)?.[1] ?? 0)))
+    const authorization = `Authorization: Basic ${Buffer.from(login).toString('base64')}\r\n`
+    const head = `${method} ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n${authorization}`
+    socket.write(`${head}Content-Length: ${body.length}\r\n\r\n${body}`)
+  })
+}
+
+/** Wrong passwords from one address, all different, until it is told to stop. */
+class Guessing {
+  readonly statuses = new Map<number, number>()
+  readonly #done: Promise<unknown>
+  readonly #over = new AbortController()
+  #guesses = 0
+
+  constructor() {
+    this.#done = Promise.all(Array.from({ length: GUESSES_AT_ONCE }, () => this.#guess()))
+  }
+
+  async stop(): Promise<void> {
+    this.#over.abort()
+    await this.#done
+  }
+
+  async #guess(): Promise<void> {
+    const { signal } = this.#over
+    for (;;) {
+      this.#guesses += 1
+      const status = await askAs(`root:wrong-${this.#guesses}`, '127.0.0.1', 'GET', '/v2/keys/probe', { signal })
+      if (signal.aborted) return
+      this.statuses.set(status, (this.statuses.get(status) ?? 0) + 1)
+    }
+  }
+}
+
+/** How many threads beside the main one run, or wait for a processor: those in which passwords are hashed. */
+function busyHelpers(pid: number): number {
+  const tasks = readdirSync(`/proc/${pid}/task`).filter((task) => task !== `${pid}`)
+  return tasks.filter((task) => {
+    try {
+      return /^.*\) R /.test(readFileSync(`/proc/${pid}/task/${task}/stat`, 'utf8'))
+    } catch {
+      // Ended since it was listed.
+      return false
+    }
+  }).length
 }
 
 /** Sends the first part of a request, sees the member patient, and leaves. */
