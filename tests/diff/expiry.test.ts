@@ -22,7 +22,7 @@ describe.skipIf(missing !== undefined)(`what expires${missing === undefined ? ''
     const found = await findDifference(pair, anyExpirySequence, search, uses)
     console.log(
       `${found.sequences} sequences, ${found.steps} steps, ${found.late} too slow to tell, DIFF_SEED=${search.seed}\n` +
-        `explained:\n${uses}\nnot seen again: ${found.unsteady.length}\n${found.unsteady[0] ?? ''}`,
+        `explained:\n${uses}\nnot seen again: ${found.unsteady.length}\n${found.unsteady.join('\n')}`,
     )
     expect(found.difference).toBeUndefined()
     expect(found.unsteady.length).toBeLessThanOrEqual(1)

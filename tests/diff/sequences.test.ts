@@ -5,8 +5,8 @@ import { findDifference, searchFromEnvironment } from './find.ts'
 import { Pair, whyNoEtcd } from './pair.ts'
 import { anySequence } from './sequences.ts'
 
-/** A machine that is busy may hold one server up and not the other; more than that is no accident. */
-const UNSTEADY_SHARE_MAX = 0.002
+/** A machine that is busy may hold one server up and not the other; more is no accident: in 100,000 sequences none was seen. */
+const UNSTEADY_MAX = 1
 
 /** Milliseconds; some 25 are needed on an idle machine. */
 const MS_PER_SEQUENCE = 150
@@ -34,10 +34,10 @@ describe.skipIf(missing !== undefined)(
       const each = ((performance.now() - startMs) / found.sequences).toFixed(1)
       console.log(
         `${found.sequences} sequences, ${found.steps} steps, ${each} ms a sequence, DIFF_SEED=${search.seed}\n` +
-          `explained:\n${uses}\nnot seen again: ${found.unsteady.length}\n${found.unsteady[0] ?? ''}`,
+          `explained:\n${uses}\nnot seen again: ${found.unsteady.length}\n${found.unsteady.join('\n')}`,
       )
       expect(found.difference).toBeUndefined()
-      expect(found.unsteady.length).toBeLessThanOrEqual(Math.ceil(found.sequences * UNSTEADY_SHARE_MAX))
+      expect(found.unsteady.length).toBeLessThanOrEqual(UNSTEADY_MAX)
     })
   },
 )
