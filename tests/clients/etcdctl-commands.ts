@@ -186,7 +186,6 @@ export const USER_COMMANDS: readonly Command[] = [
     'user list',
     'user get ann',
   ].map(line),
-  { args: ['user', 'passwd', 'none'], stdin: 'x\n' },
   { args: ['user', 'passwd', 'ann'], stdin: 'annpw\n' },
   ...['role add reader', 'role add reader', 'role grant reader', 'role grant reader --path /open/* --read'].map(line),
   ...['role grant reader --path /mine --readwrite', 'role grant reader --path /w --write', 'role get reader'].map(line),
