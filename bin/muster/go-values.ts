@@ -35,10 +35,10 @@ export function durationMs(text: string): number {
   return ms
 }
 
-/** As `durationMs`, for times that pass: from nothing to a day. @throws InvalidArgumentError on anything else. */
+/** As `durationMs`, up to a day. @throws InvalidArgumentError on anything else. */
 export function spanMs(text: string): number {
   const ms = durationMs(text)
-  if (ms >= 0 && ms <= SPAN_MS_MAX) return ms
+  if (ms <= SPAN_MS_MAX) return ms
   throw new InvalidArgumentError('expected 0s to 24h')
 }
 

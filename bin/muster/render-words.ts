@@ -117,7 +117,7 @@ export function killOptions(): readonly Option[] {
 
 function boundedMs(text: string): number {
   const ms = durationMs(text)
-  if (ms >= 0 && ms <= DURATION_MS_MAX) return ms
+  if (ms <= DURATION_MS_MAX) return ms
   throw new InvalidArgumentError(`expected a duration from 0 to ${DURATION_MAX}`)
 }
 

@@ -64,7 +64,7 @@ describe('options', () => {
       'invalid value "2592000" for flag -interval: Expected a whole number from 1 to 2145600.',
     ],
     ['render --kill-timeout 720h', 'invalid value "720h" for flag -kill-timeout: expected a duration from 0 to 596h'],
-    ['render --kill-timeout=-1s', 'invalid value "-1s" for flag -kill-timeout: expected a duration from 0 to 596h'],
+    ['render --kill-timeout=-1s', 'invalid value "-1s" for flag -kill-timeout: a duration is not negative'],
     [
       'render --wait 1s:720h',
       'invalid value "1s:720h" for flag -wait: expected a duration, or two like 2s:10s, up to 596h',
@@ -152,7 +152,8 @@ test('durations are read as Go reads them', () => {
 
 test('times that pass are neither negative nor longer than a timer can run', () => {
   expect(['0s', '1m', '24h'].map(spanMs)).toEqual([0, 60_000, 86_400_000])
-  for (const wrong of ['-1s', '25h']) expect(() => spanMs(wrong), wrong).toThrow('expected 0s to 24h')
+  expect(() => spanMs('-1s')).toThrow('a duration is not negative')
+  expect(() => spanMs('25h')).toThrow('expected 0s to 24h')
 })
 
 test('whole numbers are read as Go reads them', () => {
