@@ -18,6 +18,8 @@ import { ended, MUSTER, muster, put, resultOf, startMember, startSource } from '
 import { Churn, differences, fill, readTree } from '../support/trees.ts'
 
 const KEYS = Number(process.env['IMPORT_KEYS'] ?? 10_000)
+/** A million take an hour at worst. Milliseconds. */
+const IMPORT_MS_MAX = 600_000 * Math.max(1, KEYS / 150_000)
 /** Resident memory of the command, also with a million keys. Most of it is what V8 has not collected yet. */
 const RSS_BYTES_MAX = 512e6
 
@@ -29,7 +31,7 @@ async function expectEqualTrees(source: string, target: string, hidden: readonly
 
 describe.skipIf(!isEtcdInstalled())('leaving an etcd 3.4 (skipped where it is not installed)', () => {
   test(`${KEYS} keys are imported while they are written to, and the trees end equal`, {
-    timeout: 600_000,
+    timeout: IMPORT_MS_MAX,
   }, async () => {
     const { url } = await startSource()
     const member = await startMember()
@@ -38,7 +40,7 @@ describe.skipIf(!isEtcdInstalled())('leaving an etcd 3.4 (skipped where it is no
     onTestFinished(() => churn.stop())
     const child = muster('import', '--from', url, '--to', member.url, '--cut-over', '--json')
     const mostResidentBytes = child.watchResidentBytes()
-    await child.untilOutput(/"phase":"following"/, 600_000)
+    await child.untilOutput(/"phase":"following"/, IMPORT_MS_MAX)
     const before = churn.changes
     await eventually('changes while it follows', () => churn.changes > before + 500)
     await churn.stop()
