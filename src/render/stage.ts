@@ -4,13 +4,26 @@
  * Owns: the file beside the file, mode and owner, comparing, replacing, the backup. Leaves to others: the text, who is told.
  */
 import { randomBytes } from 'node:crypto'
-import { copyFile, type FileHandle, open, readFile, readlink, realpath, rename, rm, stat } from 'node:fs/promises'
+import {
+  chmod,
+  copyFile,
+  type FileHandle,
+  open,
+  readFile,
+  readlink,
+  realpath,
+  rename,
+  rm,
+  stat,
+} from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import process from 'node:process'
 import { RenderError, reasonOf } from './errors.ts'
 
 const MODE_DEFAULT = 0o644
 const MODE_BITS = 0o7777
+/** Of a file that its owner may write to, and nobody else may touch. */
+const MODE_PRIVATE = 0o600
 
 export interface FileRule {
   readonly dest: string
@@ -157,7 +170,7 @@ async function overwrite(
   mode: number,
   owner: Owner,
 ): Promise<string | undefined> {
-  const file = await open(dest, 'r+')
+  const file = await openToWrite(dest, mode)
   try {
     await own(file, owner)
     if (((await file.stat()).mode & MODE_BITS) !== mode) await file.chmod(mode)
@@ -169,6 +182,19 @@ async function overwrite(
   } finally {
     await file.close()
   }
+}
+
+/** Also a file of ours that we may not write to by its mode, which is then `mode`. */
+async function openToWrite(dest: string, mode: number): Promise<FileHandle> {
+  try {
+    return await open(dest, 'r+')
+  } catch (error) {
+    if (!hasCode(error, 'EACCES')) throw error
+  }
+  await chmod(dest, MODE_PRIVATE)
+  const file = await open(dest, 'r+')
+  await file.chmod(mode)
+  return file
 }
 
 /** Some folders may not be opened for it, and some file systems refuse. */

@@ -130,8 +130,8 @@ export class Supervised {
   async #stop(): Promise<void> {
     const child = this.#child
     if (child === undefined) return
-    const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()))
     send(child, this.#options.killSignal)
+    const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()))
     // Should this one be refused, after the first was not, only its own end remains.
     const timer = setTimeout(() => child.kill('SIGKILL'), this.#options.killMs)
     await gone

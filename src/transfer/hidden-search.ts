@@ -26,27 +26,54 @@ export interface HiddenSearchOptions {
   readonly hidden: HiddenPlaces
   readonly report: Report
   readonly signal: AbortSignal
+  /** Instead of 15 s, for tests. */
+  readonly searchMs?: number
 }
 
 /**
- * Reads what is left of the history. Returns the index from which on changes are to be followed.
+ * Reads what is left of the history, anew from its oldest event when a busy source has dropped that before it was read. Returns the
+ * index from which on changes are to be followed.
  * @throws TransferError when the source is gone; ApiError when it does not let us in; the signal's reason.
  */
 export async function searchHidden(options: HiddenSearchOptions): Promise<number> {
-  const { source, path, patience, hidden, report, signal } = options
+  const { source, patience, report, signal, searchMs = SEARCH_MS_MAX } = options
   const { index } = await patience.ask((asked) => source.position({ signal: asked }))
+  const endMs = performance.now() + searchMs
+  for (let wasLost = false; ; wasLost = true) {
+    const { nextIndex, isLost } = await readHistory(options, index, endMs)
+    signal.throwIfAborted()
+    const isRead = nextIndex > index
+    if (!isRead && isLost && performance.now() < endMs) continue
+    if (!isRead || wasLost) {
+      const why = isRead
+        ? 'the source dropped changes before they were read'
+        : `it took longer than ${searchMs / 1000} s`
+      report.note(
+        'hidden-bound',
+        `the history was not searched to its end, hidden keys may be missing (--hidden): ${why}`,
+      )
+    }
+    return Math.max(nextIndex, index + 1)
+  }
+}
+
+/** Once, from the oldest event up to an index. */
+async function readHistory(
+  options: HiddenSearchOptions,
+  index: number,
+  endMs: number,
+): Promise<{ readonly nextIndex: number; readonly isLost: boolean }> {
+  const { source, path, patience, hidden, report, signal } = options
   const queue = new EventQueue()
-  const fromIndex = await oldestIndex(options)
   const onEvent = ({ node }: { readonly node: { readonly key?: string } }): void => {
     noteHidden(node.key ?? '/', hidden, report)
   }
-  const feed = new Feed({ source, path, fromIndex, queue, patience, onEvent })
+  const feed = new Feed({ source, path, fromIndex: await oldestIndex(options), queue, patience, onEvent })
   const over = new AbortController()
   let failure: { readonly error: unknown } | undefined
   const feeding = feed.run(AbortSignal.any([signal, over.signal])).catch((error: unknown) => {
     failure = { error }
   })
-  const endMs = performance.now() + SEARCH_MS_MAX
   while (feed.nextIndex <= index && queue.lost === undefined && failure === undefined && performance.now() < endMs) {
     signal.throwIfAborted()
     await queue.changed(LOOK_MS)
@@ -54,10 +81,8 @@ export async function searchHidden(options: HiddenSearchOptions): Promise<number
   }
   over.abort()
   await feeding
-  signal.throwIfAborted()
   if (failure !== undefined) throw failure.error
-  // Lost on the way, or too slow: what was not read is not looked for.
-  return Math.max(feed.nextIndex, index + 1)
+  return { nextIndex: feed.nextIndex, isLost: queue.lost !== undefined }
 }
 
 /** Takes note of the path of an event. True: it led to a hidden place that was not known. */

@@ -15,6 +15,8 @@ const PLACES_MAX = 10_000
 export class HiddenPlaces {
   readonly #under: string
   readonly #places = new Set<string>()
+  /** As last asked for; undefined: another place is known since. */
+  #apart: readonly string[] | undefined
   #missed = 0
 
   /** @param under Only what lies below this path counts. */
@@ -30,7 +32,8 @@ export class HiddenPlaces {
 
   /** Those that have to be listed by themselves: what lies in another one, and is not hidden there, comes with it. */
   get apart(): readonly string[] {
-    return this.all.filter((place) => !this.#isShown(place))
+    this.#apart ??= this.all.filter((place) => !this.#isShown(place))
+    return this.#apart
   }
 
   /** Places beyond the bound. */
@@ -66,6 +69,7 @@ export class HiddenPlaces {
       return false
     }
     this.#places.add(place)
+    this.#apart = undefined
     return true
   }
 }

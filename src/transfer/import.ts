@@ -140,8 +140,10 @@ export class LiveImport {
 
   /** Reads the source for its hidden places, each of which has to be asked for at the target. */
   async #findHidden(): Promise<void> {
-    const { nodes } = await this.#sourceTree.list(this.#options.signal)
-    for await (const _ of nodes) this.#check()
+    await this.#patiently(async () => {
+      const { nodes } = await this.#sourceTree.list(this.#options.signal)
+      for await (const _ of nodes) this.#check()
+    })
   }
 
   /** What is copied into itself would be a change to copy. */
@@ -163,7 +165,8 @@ export class LiveImport {
       report.phase('copying')
       const copied = await this.#copy()
       if (this.#hidden.missed > 0 && !(sourceListsHidden && targetListsHidden)) {
-        report.note('hidden-bound', `more than ${this.#hidden.all.length} hidden places: others are not looked for`)
+        const what = sourceListsHidden ? 'copied, and cannot be compared' : 'not looked for'
+        report.note('hidden-bound', `more than ${this.#hidden.all.length} hidden places: others are ${what}`)
       }
       if (this.#ttls.missed > 0) {
         report.note('ttl-bound', `${this.#ttls.missed} keys with a TTL are too many to be kept fresh between passes`)
@@ -200,22 +203,30 @@ export class LiveImport {
     return searchHidden({ source, path: paths.from, patience, hidden, report, signal })
   }
 
-  async #copy(): Promise<CopyResult> {
-    const { mirror, concurrency, signal, report } = this.#options
+  #copy(): Promise<CopyResult> {
+    const { mirror, concurrency, signal } = this.#options
+    return this.#patiently(() => {
+      this.#hasNewPlaces = false
+      return copyTree({
+        source: this.#sourceTree,
+        targetTree: this.#targetTree,
+        target: this.#target,
+        table: this.#table,
+        mirror,
+        concurrency,
+        counts: this.#counts,
+        ttls: this.#ttls,
+        signal,
+      })
+    })
+  }
+
+  /** A pass over a tree, again when a listing was cut off. */
+  async #patiently<T>(pass: () => Promise<T>): Promise<T> {
+    const { report } = this.#options
     for (let passes = 1; ; passes += 1) {
       try {
-        this.#hasNewPlaces = false
-        return await copyTree({
-          source: this.#sourceTree,
-          targetTree: this.#targetTree,
-          target: this.#target,
-          table: this.#table,
-          mirror,
-          concurrency,
-          counts: this.#counts,
-          ttls: this.#ttls,
-          signal,
-        })
+        return await pass()
       } catch (error) {
         if (passes >= PASSES_MAX || !(error instanceof ClientError) || !error.retriable) throw error
         report.note('waiting', error.message)

@@ -17,6 +17,9 @@ vi.mock('node:fs/promises', async (original) => {
   return {
     ...real,
     open: async (path: string, ...rest: never[]) => {
+      // As for users other than root, as whom this may run.
+      const isForbidden = (rest[0] as unknown) === 'r+' && ((await real.stat(path)).mode & 0o200) === 0
+      if (isForbidden) throw Object.assign(new Error('denied'), { code: 'EACCES' })
       const file = await real.open(path, ...rest)
       if (broken.has(path)) file.sync = () => Promise.reject(new Error('EIO: i/o error'))
       return file
@@ -72,6 +75,18 @@ describe('a staged file', () => {
       false,
       false,
     ])
+  })
+
+  test('that is mounted by itself with a mode that forbids writing is written all the same', async () => {
+    const dest = join(await scratchDir(), 'file')
+    await writeFile(dest, 'before')
+    mounted.add(dest)
+    for (const text of ['first', 'second']) {
+      const staged = await stageFile({ ...rule(dest), mode: 0o440 }, text)
+      await staged.replace()
+      expect([await readFile(dest, 'utf8'), (await stat(dest)).mode & 0o777]).toEqual([text, 0o440])
+      await staged.discard()
+    }
   })
 
   test('that cannot be written says so, and leaves nothing', async () => {
