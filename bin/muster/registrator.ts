@@ -180,13 +180,21 @@ function engineFeed({ agent, store, log, signal }: AgentParts, feed: EngineFeed)
     ...{ engine, agent, rules, ttl, deregister: words.deregister, relistMs: resyncMs, log },
     onListed: words.cleanup ? clean : async () => {},
   })
+  /** Before the name is ours nothing may be announced; a file that changes meanwhile is read again then. */
+  let state: 'waiting' | 'changed' | 'begun' = 'waiting'
+  const reload = (): void => {
+    if (state === 'begun') void listed.reload(read)
+    else state = 'changed'
+  }
   return {
     begin: async () => {
       await ownership.claim(signal)
       listed.replace(services)
+      if (state === 'changed') await listed.reload(read)
+      state = 'begun'
       await follower.start()
     },
-    reload: words.file === undefined ? undefined : () => void listed.reload(read),
+    reload: words.file === undefined ? undefined : reload,
     resync: () => follower.relist(),
     end: async () => {
       listed.end()

@@ -19,16 +19,29 @@ const JITTER = 0.2
 
 /** What is asked of the client. */
 export interface LookingHttp {
-  readonly endpoints: Pick<Endpoints, 'ledOrNot'>
+  readonly endpoints: Pick<Endpoints, 'isLeaderless' | 'ledOrNot'>
   /** Whether a server knows of a leader; true when it does not say. Rejects when it does not answer. */
   hasLeader(endpoint: string): Promise<boolean>
   /** Another server is to be asked from now on. */
   leave(endpoint: string, error: ClientError): void
 }
 
+/** A poll that waits. */
+export interface Waiter {
+  /** The server is to be left. Called at most once, and nothing after it. */
+  readonly left: (error: ClientError) => void
+  /** The server had no leader, and has one again. */
+  readonly led: () => void
+}
+
+/** Servers at which nobody waits any more, but did lately. */
+const PLACES_MAX = 200
+
 interface Place {
-  readonly waiting: Set<(error: ClientError) => void>
+  readonly waiting: Set<Waiter>
   timer: NodeJS.Timeout | undefined
+  /** When it is to be looked at next: also polls that follow each other closely must not put that off for ever. `performance.now()`. */
+  dueMs: number
   /** Looks in a row that found no leader. */
   without: number
 }
@@ -45,51 +58,63 @@ export class LeaderLook {
     this.#lookMs = lookMs
   }
 
-  /**
-   * A poll waits at a server.
-   *
-   * @param left Called at most once, when the server is to be left.
-   * @returns to be called when the poll is over.
-   */
-  begin(endpoint: string, left: (error: ClientError) => void): () => void {
+  /** A poll waits at a server. @returns to be called when it is over. */
+  begin(endpoint: string, waiter: Waiter): () => void {
     if (this.#lookMs === 0) return () => {}
-    const place = this.#places.get(endpoint) ?? { waiting: new Set(), timer: undefined, without: 0 }
-    if (place.waiting.size === 0) {
-      this.#places.set(endpoint, place)
-      this.#lookIn(endpoint, place, this.#lookMs)
-    }
-    place.waiting.add(left)
+    const place = this.#placeOf(endpoint)
+    place.waiting.add(waiter)
+    if (place.waiting.size === 1) this.#schedule(endpoint, place)
     return () => {
-      if (!place.waiting.delete(left) || place.waiting.size > 0) return
-      clearTimeout(place.timer)
-      this.#places.delete(endpoint)
+      if (place.waiting.delete(waiter) && place.waiting.size === 0) clearTimeout(place.timer)
     }
   }
 
-  #lookIn(endpoint: string, place: Place, ms: number): void {
-    place.timer = setTimeout(() => void this.#look(endpoint, place), ms * (1 - JITTER * Math.random()))
+  #placeOf(endpoint: string): Place {
+    const known = this.#places.get(endpoint)
+    if (known !== undefined) return known
+    for (const [other, { waiting }] of this.#places) {
+      if (this.#places.size < PLACES_MAX) break
+      if (waiting.size === 0) this.#places.delete(other)
+    }
+    const place = { waiting: new Set<Waiter>(), timer: undefined, dueMs: this.#dueIn(this.#lookMs), without: 0 }
+    this.#places.set(endpoint, place)
+    return place
+  }
+
+  #dueIn(ms: number): number {
+    return performance.now() + ms * (1 - JITTER * Math.random())
+  }
+
+  #schedule(endpoint: string, place: Place): void {
+    clearTimeout(place.timer)
+    place.timer = setTimeout(() => void this.#look(endpoint, place), Math.max(0, place.dueMs - performance.now()))
   }
 
   async #look(endpoint: string, place: Place): Promise<void> {
+    const { endpoints } = this.#http
+    // While the answer is awaited, others may begin to wait, and would look too.
+    place.dueMs = this.#dueIn(this.#lookMs)
     try {
       const has = await this.#http.hasLeader(endpoint)
       place.without = has ? 0 : place.without + 1
-      if (has) this.#http.endpoints.ledOrNot(endpoint, true)
+      if (has && endpoints.isLeaderless(endpoint)) {
+        endpoints.ledOrNot(endpoint, true)
+        for (const { led } of place.waiting) led()
+      }
     } catch {
       // A server that is gone breaks its polls too, and one that is slow is looked at again.
     }
-    if (place.waiting.size === 0) return
-    if (place.without < LOOKS_MIN) {
-      this.#lookIn(endpoint, place, place.without === 0 ? this.#lookMs : this.#lookMs * AGAIN)
-      return
+    if (place.without > 0) place.dueMs = this.#dueIn(this.#lookMs * AGAIN)
+    if (place.without >= LOOKS_MIN) {
+      place.without = 0
+      endpoints.ledOrNot(endpoint, false)
+      const error = leaderless(endpoint)
+      this.#http.leave(endpoint, error)
+      const waiting = [...place.waiting]
+      place.waiting.clear()
+      for (const { left } of waiting) left(error)
     }
-    this.#http.endpoints.ledOrNot(endpoint, false)
-    const error = leaderless(endpoint)
-    this.#http.leave(endpoint, error)
-    const waiting = [...place.waiting]
-    place.waiting.clear()
-    this.#places.delete(endpoint)
-    for (const left of waiting) left(error)
+    if (place.waiting.size > 0) this.#schedule(endpoint, place)
   }
 }
 

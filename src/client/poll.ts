@@ -24,7 +24,7 @@ export interface PollOptions {
   /** How long to wait. Milliseconds; 30 s by default. */
   readonly pollMs?: number | undefined
   readonly signal?: AbortSignal | undefined
-  /** Called when a server has begun to wait that hears of changes, as far as is known. */
+  /** Called when a server has begun to wait that hears of changes, as far as is known; later for one that does so again. */
   readonly onWaiting?: (() => void) | undefined
 }
 
@@ -60,9 +60,12 @@ export async function pollOnce(http: Http, path: string, options: PollOptions): 
     const target = keyTarget(path, { wait: true, recursive, waitIndex: waitIndex === 0 ? undefined : waitIndex })
     const ask = { method: 'GET', target, signal: over.signal, bodyTimeoutMs: 0, waits: true } as const
     const { index, clusterId, body, endpoint } = await http.open(ask)
-    endLook = http.leaderLook.begin(endpoint, (error) => {
-      left = error
-      end()
+    endLook = http.leaderLook.begin(endpoint, {
+      left: (error) => {
+        left = error
+        end()
+      },
+      led: () => onWaiting?.(),
     })
     if (!http.endpoints.isLeaderless(endpoint)) onWaiting?.()
     let text = ''

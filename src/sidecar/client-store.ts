@@ -32,7 +32,7 @@ export function clientStore(client: KeysClient, timeoutMs: number): KeyStore {
   async function read(path: string, signal: AbortSignal): Promise<StoredKey | undefined> {
     try {
       const { node } = await client.get(path, { ...call(signal), quorum: true })
-      return { value: node.value ?? '', directory: node.dir === true }
+      return { value: node.value ?? '', directory: node.dir === true, permanent: node.ttl === undefined }
     } catch (error) {
       if (isNothingThere(error)) return undefined
       throw error
@@ -63,7 +63,8 @@ export function clientStore(client: KeysClient, timeoutMs: number): KeyStore {
       try {
         const { node, prevNode } = await client.refresh(path, { ...call(signal), ttl })
         const [value, directory] = [node.value ?? '', node.dir === true]
-        return { value, directory, isEmptied: !directory && value === '' && (prevNode?.value ?? '') !== '' }
+        const permanent = prevNode !== undefined && prevNode.ttl === undefined
+        return { value, directory, permanent, isEmptied: !directory && value === '' && (prevNode?.value ?? '') !== '' }
       } catch (error) {
         if (isNothingThere(error)) return undefined
         throw error

@@ -9,6 +9,8 @@ export interface StoredKey {
   /** Empty for a directory. */
   readonly value: string
   readonly directory: boolean
+  /** It has no TTL, or had none before a heartbeat gave it one: somebody wrote it by hand, for agents give TTLs. */
+  readonly permanent: boolean
 }
 
 /** A key as a heartbeat finds it. */

@@ -103,7 +103,7 @@ export async function register(client: RegisterClient, options: RegisterOptions)
     await untilEnded(client, () => Promise.race([announcement.settled(), reach.refused]), signal)
     return registered
   } catch (error) {
-    await close(true, isRefusal(error) ? REFUSED_CLOSE_MS_MAX : CLOSE_MS_MAX)
+    await close(true, isUnauthorized(error) ? REFUSED_CLOSE_MS_MAX : CLOSE_MS_MAX)
     throw error
   }
 }
@@ -143,11 +143,16 @@ class WatchedReach extends Reach {
 
   override failed(error: Error): void {
     super.failed(error)
-    if (isRefusal(error)) this.#refused.reject(error)
+    if (isUnauthorized(error)) this.#refused.reject(error)
+  }
+
+  override keyRefused(path: string, error: ApiError): void {
+    super.keyRefused(path, error)
+    if (isUnauthorized(error)) this.#refused.reject(error)
   }
 }
 
 /** Whether the store refuses the login, or has no right for the user: both are error 110, with this status. */
-function isRefusal(error: unknown): boolean {
+function isUnauthorized(error: unknown): boolean {
   return error instanceof ApiError && error.status === 401
 }

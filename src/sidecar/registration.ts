@@ -297,7 +297,7 @@ export class Registration {
   async #beatOne({ path, kind }: PlacedKey, signal: AbortSignal): Promise<BeatenKey | undefined> {
     const { ttl } = this.#instance as ServiceInstance
     if (this.#refreshes || kind !== 'own') return this.#store.refresh(path, ttl, signal)
-    return { value: '', directory: false, isEmptied: true }
+    return { value: '', directory: false, permanent: false, isEmptied: true }
   }
 
   /** What follows from what a heartbeat found at a key of ours. */
@@ -310,6 +310,8 @@ export class Registration {
       return
     }
     if (kind !== 'own' || (found.value === value && !found.directory)) return
+    // By our heartbeat it has a TTL now, and would look like an agent's.
+    if (found.permanent) this.#whose.note({ ...key, value: found.value })
     if (found.isEmptied) this.#refreshes = false
     else this.#log.warn({ path, value: found.value }, 'somebody else wrote over this registration')
     this.#held.set(path, { key, sure: false, values: [value] })

@@ -22,12 +22,13 @@ export interface Another {
 
 export class Whose {
   readonly #store: KeyStore
-  readonly #hasRecord: boolean
+  /** The layout that decides: were there several, two that begin at once could each find the other's in one of them, and both give way. */
+  readonly #deciding: LayoutName | undefined
   readonly #written = new Map<string, readonly string[]>()
 
   constructor(store: KeyStore, layouts: readonly LayoutName[]) {
     this.#store = store
-    this.#hasRecord = layouts.includes('registrator')
+    this.#deciding = layouts.includes('registrator') ? 'registrator' : layouts[0]
   }
 
   /** Remembers a value that is about to be written. */
@@ -36,14 +37,15 @@ export class Whose {
     this.#written.set(path, [value, ...others].slice(0, WRITTEN_MAX))
   }
 
-  /** Whether a key says whose the id is: the record where one stands apart, else every key with a value of the instance's own. */
+  /** Whether a key says whose the id is: the record where one stands apart, else what the first layout writes of the instance's own. */
   tells({ tells, layout }: PlacedKey): boolean {
-    return tells === true && (layout === 'registrator' || !this.#hasRecord)
+    return tells === true && layout === this.#deciding
   }
 
-  /** The other registration of which this tells; undefined: none. An empty value is nobody's. */
-  anotherAt(key: PlacedKey, { value, directory }: StoredKey): Another | undefined {
-    if (!this.tells(key) || (!directory && (value === '' || this.#isWritten(key.path, value)))) return undefined
+  /** The other registration of which this tells; undefined: none. An empty value is nobody's, and one without a TTL no agent's. */
+  anotherAt(key: PlacedKey, { value, directory, permanent }: StoredKey): Another | undefined {
+    if (!this.tells(key) || isByHand(key, permanent)) return undefined
+    if (!directory && (value === '' || this.#isWritten(key.path, value))) return undefined
     return { path: key.path, value }
   }
 
@@ -63,10 +65,12 @@ export class Whose {
     return undefined
   }
 
-  /** Whether nothing stands at those of the keys that tell. @throws ClientError; the signal's reason. */
+  /** Whether no registration stands at those of the keys that tell. @throws ClientError; the signal's reason. */
   async isFree(keys: readonly PlacedKey[], signal: AbortSignal): Promise<boolean> {
-    for (const key of keys)
-      if (this.tells(key) && (await this.#store.read(key.path, signal)) !== undefined) return false
+    for (const key of keys) {
+      const found = this.tells(key) ? await this.#store.read(key.path, signal) : undefined
+      if (found !== undefined && !isByHand(key, found.permanent)) return false
+    }
     return true
   }
 
@@ -83,4 +87,9 @@ export class Whose {
   #isWritten(path: string, value: string): boolean {
     return this.#written.get(path)?.includes(value) === true
   }
+}
+
+/** What stands inside a directory of an agent lives with that, without a TTL of its own. */
+function isByHand({ kind }: PlacedKey, permanent: boolean): boolean {
+  return permanent && kind === 'own'
 }

@@ -251,10 +251,10 @@ function waitOnly(line: string): string | undefined {
 
 describe('a server without a leader', () => {
   /** Hears of nothing, and knows it when asked. */
-  async function startSevered(isLed: () => boolean) {
+  async function startSevered(isLed: () => boolean, index = 7) {
     return await startOdd((request, response) => {
       if (request.url === '/v2/members/leader') response.writeHead(isLed() ? 200 : 503).end('{}')
-      else response.writeHead(200, { 'x-etcd-index': '7' }).flushHeaders()
+      else response.writeHead(200, { 'x-etcd-index': `${index}` }).flushHeaders()
     })
   }
 
@@ -291,6 +291,33 @@ describe('a server without a leader', () => {
     expect(new Set(contacts.slice(1).map((seen) => seen?.code))).toEqual(new Set(['MUSTER_CLIENT_NO_LEADER']))
     isLed = true
     await expect.poll(() => contacts.at(-1)).toBeUndefined()
+    over.abort()
+    await watch
+  })
+
+  test('is noticed by polls that are shorter than the time between two looks', async () => {
+    const { client: writer, url } = await startRig()
+    const { index } = await writer.set('/a', 'missed there')
+    const severed = await startSevered(() => false, index - 1)
+    const client = clientOf([severed.url, url], { leaderLookMs: 200 })
+    expect(await take(client.watch('/a', { from: index, pollMs: 15 }), 1)).toEqual([`set /a ${index}`])
+  })
+
+  test('that has one again is said to be well at once, though no poll has ended', async () => {
+    let isLed = false
+    const severed = await startSevered(() => isLed)
+    const client = clientOf([severed.url], { leaderLookMs: 20 })
+    const contacts: (ClientError | undefined)[] = []
+    const over = new AbortController()
+    const onContact = (seen: ClientError | undefined): void => {
+      contacts.push(seen)
+      // Once it was left, its polls last, and it has a leader.
+      if (seen !== undefined) isLed = true
+    }
+    const watch = client.watch('/a', { from: 8, pollMs: 60_000, signal: over.signal, onContact }).next()
+    await expect
+      .poll(() => contacts.map((seen) => seen?.code))
+      .toEqual([undefined, 'MUSTER_CLIENT_NO_LEADER', undefined])
     over.abort()
     await watch
   })

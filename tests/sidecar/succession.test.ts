@@ -109,6 +109,31 @@ describe('a later registration under the same id', () => {
   })
 })
 
+test.each(['a heartbeat', 'a comparison'])(
+  'a record that somebody wrote by hand, without a TTL, is put right by %s',
+  async (what) => {
+    const { store, registration } = await registered(what === 'a comparison' ? { refreshMs: 100_000 } : {})
+    store.keys.set(API_META, 'a note')
+    store.permanent.add(API_META)
+    if (what === 'a comparison') registration.resync()
+    await eventually('it is ours again', () => store.keys.get(API_META) === renderRecord(API))
+    await registration.settled()
+    expect(registration.state).toBe('registered')
+  },
+)
+
+test('of several layouts without a record one decides, so that two that begin at once do not both give way', async () => {
+  const { store, registration } = await registered({ layouts: ['skydns2', 'json'] })
+  store.keys.set('/services/api/h:api:80', renderRecord(NEWER))
+  await eventually(
+    'the other layout is put right',
+    () => store.keys.get('/services/api/h:api:80') === renderRecord(API),
+  )
+  expect(registration.state).toBe('registered')
+  store.keys.set(SKYDNS, renderRecord(NEWER))
+  await eventually('it yields', () => registration.state === 'yielded')
+})
+
 test('only so many values are remembered as our own', async () => {
   const { store, registration } = registrationRig({ refreshMs: 100_000 })
   const tagged = (at: number) => ({ ...API, tags: [`${at}`] })

@@ -18,6 +18,8 @@ export class FakeKeyStore implements KeyStore {
   refusal: (call: string) => ClientError | undefined = () => undefined
   /** Calls of this name are applied, and then fail as if their answer were lost. */
   losesAnswersOf: string | undefined
+  /** Those without a TTL that somebody wrote by hand. */
+  readonly permanent = new Set<string>()
   /** Whether TTLs run. */
   expires = false
   /** Paths of keys whose TTL was over. */
@@ -45,7 +47,7 @@ export class FakeKeyStore implements KeyStore {
     return this.#do('read', path, () => {
       if (!this.keys.has(path)) return undefined
       const value = this.keys.get(path)
-      return { value: value ?? '', directory: value === undefined }
+      return { value: value ?? '', directory: value === undefined, permanent: this.permanent.has(path) }
     })
   }
 
@@ -67,8 +69,9 @@ export class FakeKeyStore implements KeyStore {
     return this.#do('refresh', path, () => {
       if (!this.keys.has(path)) return undefined
       const value = this.keys.get(path)
+      const permanent = this.permanent.has(path)
       this.#set(path, value, ttl)
-      return { value: value ?? '', directory: value === undefined, isEmptied: false }
+      return { value: value ?? '', directory: value === undefined, permanent, isEmptied: false }
     })
   }
 
@@ -115,6 +118,7 @@ export class FakeKeyStore implements KeyStore {
 
   #set(path: string, value: string | undefined, ttl = Number.POSITIVE_INFINITY): void {
     this.keys.set(path, value)
+    this.permanent.delete(path)
     this.#deadlinesMs.set(path, performance.now() + ttl * 1000)
   }
 

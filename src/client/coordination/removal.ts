@@ -5,7 +5,7 @@
  * left goes when its TTL ends.
  */
 
-import { ClientError } from '../errors.ts'
+import { ApiError, ClientError } from '../errors.ts'
 import type { Keys } from '../keys.ts'
 import { delayAfter, pause } from '../pause.ts'
 
@@ -21,9 +21,8 @@ const DELAY_MS_MAX = 500
  * Never rejects.
  */
 export async function removePlace(client: Pick<Keys, 'delete'>, path: string): Promise<void> {
-  await removeOwn(client, path)
   const directory = path.slice(0, path.lastIndexOf('/'))
-  if (directory === '') return
+  if (!(await removeOwn(client, path)) || directory === '') return
   try {
     await client.delete(directory, { dir: true, timeoutMs: ATTEMPT_MS_MAX, attemptsMax: 1 })
   } catch {
@@ -31,16 +30,20 @@ export async function removePlace(client: Pick<Keys, 'delete'>, path: string): P
   }
 }
 
-/** Removes the key, and again while nobody knows whether it was. Never rejects; gives up after some three seconds. */
-export async function removeOwn(client: Pick<Keys, 'delete'>, path: string): Promise<void> {
+/**
+ * Removes the key, and again while nobody knows whether it was. Never rejects; gives up after some three seconds.
+ * @returns whether a server answered.
+ */
+export async function removeOwn(client: Pick<Keys, 'delete'>, path: string): Promise<boolean> {
   const giveUp = AbortSignal.timeout(REMOVAL_MS_MAX)
   for (let failures = 1; !giveUp.aborted; failures += 1) {
     try {
       await client.delete(path, { timeoutMs: ATTEMPT_MS_MAX, signal: giveUp })
-      return
+      return true
     } catch (error) {
-      if (!(error instanceof ClientError) || !error.retriable) return
+      if (!(error instanceof ClientError) || !error.retriable) return error instanceof ApiError
       await pause(delayAfter(failures, DELAY_MS_MIN, DELAY_MS_MAX), giveUp)
     }
   }
+  return false
 }
