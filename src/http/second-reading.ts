@@ -209,6 +209,11 @@ function refuseConnection(error: ParseError, socket: Duplex): void {
     refused.add(answer)
     return
   }
+  if (answer?.headersSent === true && !answer.req.complete) {
+    // Its answer has begun and goes on, as that to a watch whose body never ends: another one in the middle of it would be nonsense.
+    socket.destroy()
+    return
+  }
   if (answer?.req.complete === true) {
     // An earlier request is being served; its answer must not be taken for that to these bytes, nor the other way round.
     answer.shouldKeepAlive = false

@@ -87,6 +87,8 @@ export class Watches {
 
   #attend(response: ServerResponse, watcher: Watcher): void {
     this.#open.add(response)
+    // A body means nothing here. Left unread, it would stop the reading of the connection, and its end would never be seen.
+    response.req.resume()
     response.on('close', () => {
       this.#open.delete(response)
       watcher.cancel()

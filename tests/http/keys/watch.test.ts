@@ -108,6 +108,28 @@ describe('a long poll', () => {
     await eventually('no watchers', () => http.member.store.watchers.count === 0)
   })
 
+  test('with more of a body than is read ahead is forgotten when its client says no more', async () => {
+    const connection = await http.connect()
+    const head = 'GET /v2/keys/k?wait=true HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999\r\n\r\n'
+    connection.send(`${head}${'x'.repeat(500_000)}`)
+    await connection.until('headers', (received) => received.includes('\r\n\r\n'))
+    expect(http.member.store.watchers.count).toBe(1)
+    connection.socket.end()
+    await eventually('no watchers', () => http.member.store.watchers.count === 0)
+    await connection.untilClosed()
+  })
+
+  test('whose body does not end in time is closed without another answer in the middle of its own', async () => {
+    await http.close()
+    http = await startHttp({ limits: { headMsMax: 50, requestMsMax: 100, slowLookMs: 20 } })
+    const connection = await http.connect()
+    connection.send('GET /v2/keys/k?wait=true HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nx')
+    const text = await connection.untilClosed()
+    expect(text).toMatch(/^HTTP\/1\.1 200 /)
+    expect(text).not.toContain('408')
+    await eventually('no watchers', () => http.member.store.watchers.count === 0)
+  })
+
   test('of HTTP/1.0 gets its event without chunks, and then the end', async () => {
     const connection = await http.connect()
     connection.send('GET /v2/keys/k?wait=true HTTP/1.0\r\n\r\n')
