@@ -23,6 +23,8 @@ export interface Digest {
 export interface ClusterOptions {
   readonly members?: number
   readonly args?: readonly string[]
+  /** Words for Node.js itself, of each member. */
+  readonly nodeArgs?: readonly string[]
 }
 
 export class Cluster {
@@ -143,7 +145,7 @@ export function clusterOfFile(options: ClusterOptions = {}): () => Cluster {
 async function planCluster(folder: string, options: ClusterOptions): Promise<Cluster> {
   const specs = await planMembers(NAMES.slice(0, options.members ?? NAMES.length), folder, options.args)
   return new Cluster(
-    specs.map((spec) => new MemberProcess(spec)),
+    specs.map((spec) => new MemberProcess({ ...spec, nodeArgs: options.nodeArgs ?? [] })),
     folder,
   )
 }

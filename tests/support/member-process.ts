@@ -18,6 +18,8 @@ export interface MemberSpec {
   readonly initialCluster?: string
   /** Further words for the command line. */
   readonly args?: readonly string[]
+  /** Words for Node.js itself. */
+  readonly nodeArgs?: readonly string[]
 }
 
 /** Names, ports and folders for members that form one cluster. */
@@ -80,7 +82,7 @@ export class MemberProcess {
   /** Starts a process on its data and ports. Returns before it serves; see `untilReady`. */
   spawn(): void {
     if (this.running) throw new Error(`member ${this.name} runs already`)
-    this.#lives.push(new Child(NODE, [MUSTERD, ...memberArgs(this.spec)]))
+    this.#lives.push(new Child(NODE, [...(this.spec.nodeArgs ?? []), MUSTERD, ...memberArgs(this.spec)]))
   }
 
   /** Waits for the line that says that it serves. */
