@@ -158,8 +158,8 @@ async function presentOfBoth({ etcd, muster }: OpenWatch, patienceMs: number): P
   return Promise.all([etcd.presentWhen(enough, patienceMs), muster.presentWhen(enough, patienceMs)])
 }
 
-/** How far an answer has come: events, and its end. */
+/** How far an answer has come: events, and its end. One that etcd tells twice is no further than one that is told once. */
 function sizeOf(received: Received): number {
   if (received.kind !== 'answer') return 0
-  return received.body.split('\n').length + (received.whole ? 1 : 0)
+  return new Set(received.body.split('\n')).size + (received.whole ? 1 : 0)
 }
