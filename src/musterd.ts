@@ -20,6 +20,7 @@ import { MemberChanges } from './member/member-changes.ts'
 import { memberPort } from './member/member-port.ts'
 import { publishUntilKnown } from './member/publish.ts'
 import { replicaSettings, storeSettings, tickMsOf } from './member/settings.ts'
+import type { SkippedTime } from './member/skipped-time.ts'
 import { startState } from './member/start-state.ts'
 import { timedDisk } from './member/timed-disk.ts'
 import { type MemberTls, openTls } from './member/tls.ts'
@@ -29,6 +30,7 @@ import { PEER_LIMITS, type PeerOptions } from './peer/options.ts'
 import { PeerTransport } from './peer/transport.ts'
 import { memberId } from './raft/types.ts'
 import { Driver } from './replica/driver.ts'
+import type { Clock } from './replica/ports.ts'
 import { Replica } from './replica/replica.ts'
 import { Database } from './store/database.ts'
 import type { Disk } from './store/disk.ts'
@@ -62,6 +64,8 @@ export interface StopOptions {
 export interface MemberHome {
   /** In a program of somebody else's, which has metrics of its process itself. */
   readonly isEmbedded?: boolean
+  /** By which its keys live; true time when missing. */
+  readonly time?: SkippedTime
 }
 
 /** What a stopping member allows for the hand-over, and then for answers that are still awaited. Milliseconds. */
@@ -89,11 +93,13 @@ async function startOn(
   config: Config,
   log: Logger,
   tls: MemberTls,
-  { isEmbedded = false }: MemberHome,
+  { isEmbedded = false, time }: MemberHome,
 ): Promise<Member> {
   const storeOptions = storeSettings(config, disk)
   const restored = await startState(disk, config, storeOptions, log, tls.peer)
   const { clusterId, memberId: id } = restored.raft.identity
+  const memberTime = time?.join()
+  const clock: Clock = memberTime ?? systemClock
 
   let ended: (error: Error | undefined) => void = () => {}
   const finished = new Promise<Error | undefined>((done) => {
@@ -144,7 +150,7 @@ async function startOn(
     store: restored.store,
     generation: restored.generation,
     transport,
-    clock: systemClock,
+    clock,
     log,
     firstSeq: randomInt(2 ** 47),
     wake: driver.wake,
@@ -152,7 +158,7 @@ async function startOn(
     removed: () => leaving.removed(),
   })
   const port = memberPort({
-    ...{ replica, transport, clusterId, name: config.name, metricsText: () => metrics.text() },
+    ...{ replica, transport, clock, clusterId, name: config.name, metricsText: () => metrics.text() },
     data: new FolderSize(resolve(config.dataDir)),
     memberChanges: new MemberChanges({
       ...{ replica, transport, log, clock: systemClock, isStrict: config.strictReconfigCheck },
@@ -214,6 +220,7 @@ async function startOn(
   const peerUrls = peerServer.addresses().map((url) => url.origin)
   transport.setRemotes(replica.members.remotes())
   driver.start(replica)
+  memberTime?.attend({ clusterId, replica, wake: driver.wake })
   const clientUrls = config.advertiseClientUrls.map((url) => url.href)
   const wasRemoved = restored.store.members.isRemoved(id)
   let publishing: { cancel(): void } | undefined
@@ -240,6 +247,7 @@ async function startOn(
     return stopping
   }
   const stop = async (handOver: boolean): Promise<void> => {
+    memberTime?.leave()
     leaving.cancel()
     publishing?.cancel()
     catchingUp.cancel()

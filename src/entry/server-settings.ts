@@ -11,6 +11,7 @@ import type { Config } from '../config/config.ts'
 import { loadConfig } from '../config/load.ts'
 import type { OptionKind } from '../config/option.ts'
 import { OPTIONS, type OptionKey } from '../config/options.ts'
+import type { TestClock } from './test-clock.ts'
 
 /** What a program gives for an option of each kind. Lists may be given as one text, too. */
 interface ValueOfKind extends Record<OptionKind, unknown> {
@@ -52,6 +53,8 @@ export interface ServerOptions extends ServerOverrides {
   readonly peerPort?: number
   /** Peer URL of each first member by its name, this one included. Missing: this member alone. */
   readonly initialCluster?: Readonly<Record<string, string>>
+  /** Made by `testClock`: by it the keys live that have a TTL. True time when missing. */
+  readonly clock?: TestClock
   /** A pino logger; silent when missing. Its level is left alone. */
   readonly logger?: Logger
   /** Aborted while the server starts, it does not; later, it stops. */
@@ -65,7 +68,7 @@ export interface Ports {
 }
 
 const OWN_OPTIONS: ReadonlySet<string> = new Set([
-  ...['name', 'dataDir', 'host', 'port', 'peerPort', 'initialCluster', 'logger', 'signal'],
+  ...['name', 'dataDir', 'host', 'port', 'peerPort', 'initialCluster', 'logger', 'signal', 'clock'],
 ])
 const NO_OPTIONS: ReadonlySet<string> = new Set<Unused>([
   ...(['listenClientUrls', 'listenPeerUrls', 'initialAdvertisePeerUrls', 'logLevel', 'logFormat'] as const),

@@ -12,8 +12,10 @@ import pino, { type Logger } from 'pino'
 import { type Member, startMember } from '../musterd.ts'
 import { MusterClient } from './client.ts'
 import { type Ports, peerPortOf, type ServerOptions, serverConfig } from './server-settings.ts'
+import { timeOf } from './test-clock.ts'
 
 export type { ServerOptions, ServerOverrides } from './server-settings.ts'
+export { type TestClock, testClock } from './test-clock.ts'
 
 /** Between choosing a free port and listening there, somebody else may take it; so often others are chosen. */
 const PORT_CHOICES_MAX = 5
@@ -81,7 +83,10 @@ async function startAt(options: ServerOptions, ports: Ports, log: Logger): Promi
   }
   let member: Member | undefined
   try {
-    member = await startMember(serverConfig(options, dataDir, ports), log, { isEmbedded: true })
+    member = await startMember(serverConfig(options, dataDir, ports), log, {
+      isEmbedded: true,
+      ...timeOf(options.clock),
+    })
     const server = new Embedded(member, dataDir, removeData)
     await server.untilReady(options.signal)
     return server

@@ -17,9 +17,9 @@ import type {
 } from '../http/ports.ts'
 import type { PeerTransport } from '../peer/transport.ts'
 import type { Role } from '../raft/types.ts'
+import type { Clock } from '../replica/ports.ts'
 import type { Replica } from '../replica/replica.ts'
 import type { Command } from '../store/command.ts'
-import { systemClock } from './clock.ts'
 import type { FolderSize } from './folder-size.ts'
 import { TrafficMeter } from './traffic-rates.ts'
 
@@ -39,6 +39,7 @@ export interface MemberPortOptions {
   readonly name: string
   /** The member's metrics in Prometheus text form. */
   readonly metricsText: () => Promise<string>
+  readonly clock: Clock
   /** Where traffic with other members is counted. */
   readonly transport: Pick<PeerTransport, 'counters' | 'status'>
   readonly memberChanges: MemberChangesPort
@@ -63,7 +64,8 @@ class ReplicaPort implements EndingMemberPort {
   readonly #name: string
   readonly #replica: Replica
   readonly #metricsText: () => Promise<string>
-  readonly #startWallMs = systemClock.wallMs()
+  readonly #clock: Clock
+  readonly #startWallMs: number
   readonly #transport: MemberPortOptions['transport']
   readonly #traffic: TrafficMeter
   readonly #data: FolderSize
@@ -75,9 +77,11 @@ class ReplicaPort implements EndingMemberPort {
     this.#name = options.name
     this.#replica = options.replica
     this.#metricsText = options.metricsText
+    this.#clock = options.clock
+    this.#startWallMs = options.clock.wallMs()
     this.#transport = options.transport
     this.#data = options.data
-    this.#traffic = new TrafficMeter(options.transport.counters.total, () => systemClock.monotonicMs())
+    this.#traffic = new TrafficMeter(options.transport.counters.total, () => options.clock.monotonicMs())
   }
 
   get store(): StoreView {
@@ -109,7 +113,7 @@ class ReplicaPort implements EndingMemberPort {
   }
 
   wallNowMs(): number {
-    return systemClock.wallMs()
+    return this.#clock.wallMs()
   }
 
   write(command: Command, done: (answer: WriteAnswer) => void): void {

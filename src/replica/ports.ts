@@ -39,6 +39,8 @@ export interface Clock {
   monotonicMs(): number
   /** Wall time, milliseconds since 1970. Shown to clients, never used to decide. */
   wallMs(): number
+  /** What a test let pass for keys alone since this was asked last, milliseconds. Missing where time only passes by itself. */
+  skippedMs?(): number
 }
 
 /** A log of structured lines; pino fits. */

@@ -312,7 +312,7 @@ export class Replica implements PeerEvents {
       this.#raft.stepDown()
       if (this.members.isAlone) this.#raft.campaign()
     }
-    this.#raft.advanceClock(elapsedMs)
+    this.#raft.advanceClock(elapsedMs + (this.#clock.skippedMs?.() ?? 0))
   }
 
   #runTicks(): void {
