@@ -30,7 +30,14 @@ test('listings are put in order without touching how they are written', () => {
 })
 
 test('indexes are counted exactly, however large', () => {
-  expect(fill('{p}?{C}&{C-7}&{C+18446744073709551608}', { prefix: 'x', index: 7 })).toBe('x?7&0&18446744073709551615')
+  const filling = { prefix: 'x', index: 7, sharedIndex: 0 }
+  expect(fill('{p}?{C}&{C-7}&{C+18446744073709551608}', filling)).toBe('x?7&0&18446744073709551615')
+})
+
+test('nothing looks back to where the two have not the same history', () => {
+  expect(fill('{L}', { prefix: '', index: 5000, sharedIndex: 0 })).toBe('4100')
+  expect(fill('{L}', { prefix: '', index: 5000, sharedIndex: 4800 })).toBe('4800')
+  expect(fill('{L}', { prefix: '', index: 5, sharedIndex: 0 })).toBe('0')
 })
 
 const missing = whyNoEtcd()

@@ -96,7 +96,7 @@ async function ask(side: Side, own: string, { method, target, urls: some }: Chan
       contentType: some === undefined ? '' : 'application/json',
       chunkBytes: 0,
     },
-    { prefix: '', index: 0 },
+    { prefix: '', index: 0, sharedIndex: 0 },
   )
   const received = await side.ask(request, ANSWER_MS_MAX)
   if (received.kind !== 'answer') return received.kind

@@ -131,6 +131,7 @@ export class Pair {
   readonly #folder: string
   #prefixes = 0
   #areApart = false
+  #sharedIndex = 0
 
   private constructor(etcd: Side, muster: Side, processes: readonly Child[], folder: string) {
     this.etcd = etcd
@@ -191,6 +192,11 @@ export class Pair {
     return `t${`${this.#prefixes}`.padStart(7, '0')}`
   }
 
+  /** From here on both have the same history, but for what is hidden. */
+  get sharedIndex(): number {
+    return this.#sharedIndex
+  }
+
   /** What the two hold is not the same any more: no later try may look back at it. */
   part(): void {
     this.#areApart = true
@@ -200,8 +206,10 @@ export class Pair {
   async level(): Promise<number> {
     await Promise.all([this.etcd.clear(), this.muster.clear()])
     const [etcd, muster] = await Promise.all([this.etcd.index(), this.muster.index()])
-    const index = Math.max(etcd, muster) + (this.#areApart || etcd !== muster ? LOOK_BACK_MAX : 0)
+    const wereApart = this.#areApart || etcd !== muster
+    const index = Math.max(etcd, muster) + (wereApart ? LOOK_BACK_MAX : 0)
     this.#areApart = false
+    if (wereApart) this.#sharedIndex = index
     await Promise.all([this.etcd.step(index - etcd), this.muster.step(index - muster)])
     return index
   }

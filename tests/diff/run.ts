@@ -75,7 +75,7 @@ export async function runSequence(pair: Pair, steps: readonly Step[], patienceMs
         index = await pair.etcd.index()
         continue
       }
-      const text = requestBytes(step, { prefix, index })
+      const text = requestBytes(step, { prefix, index, sharedIndex: pair.sharedIndex })
       const sentMs = Date.now()
       if (step.kind === 'watch') {
         const [etcd, muster] = await Promise.all([pair.etcd.connect(), pair.muster.connect()])

@@ -230,7 +230,7 @@ const watch: fc.Arbitrary<Ask> = fc
       { weight: 4, arbitrary: fc.constant(undefined) },
       { weight: 4, arbitrary: nearIndex },
       { weight: 2, arbitrary: fc.nat({ max: 5 }).map((ahead) => `{C+${ahead + 1}}`) },
-      { weight: 1, arbitrary: fc.constantFrom('0', '1', '{C-1500}', '{C-900}', ...UINTS) },
+      { weight: 1, arbitrary: fc.constantFrom('0', '1', '{C-1500}', '{L}', ...UINTS) },
     ),
     recursive: seldom(fc.constant('recursive=true')),
     deep: fc.constantFrom('recursive=true', undefined),

@@ -5,7 +5,8 @@
  * (run).
  *
  * In any text `{p}` is the name of the try's own directory, `{C}` the index at that moment, `{C-3}` and `{C+1}` count
- * from it, and `{id:etcd}`… never occurs: what differs between the servers is masked in answers and not sent.
+ * from it, and `{L}` is long ago, as far as both servers' histories are the same. What differs between the servers is masked in answers
+ * and not sent.
  */
 
 /** One request. All its texts are Latin-1 templates. */
@@ -40,17 +41,26 @@ export type Step = Ask | Raw | Settle
 
 export const FORM = 'application/x-www-form-urlencoded'
 
+/** How many indexes before the present `{L}` is: nearly as many as etcd has events. */
+const LONG_AGO = 900
+
 /** What templates are filled with. */
 export interface Filling {
   readonly prefix: string
   readonly index: number
+  /** From here on both have the same history. */
+  readonly sharedIndex: number
 }
 
 /** Fills a template in. */
-export function fill(template: string, { prefix, index }: Filling): string {
-  return template.replaceAll('{p}', prefix).replace(/\{C([+-]\d+)?\}/g, (_, offset: string | undefined) => {
-    return `${BigInt(index) + BigInt(offset ?? 0)}`
-  })
+export function fill(template: string, { prefix, index, sharedIndex }: Filling): string {
+  const longAgo = `${Math.max(sharedIndex, index - LONG_AGO, 0)}`
+  return template
+    .replaceAll('{p}', prefix)
+    .replaceAll('{L}', longAgo)
+    .replace(/\{C([+-]\d+)?\}/g, (_, offset: string | undefined) => {
+      return `${BigInt(index) + BigInt(offset ?? 0)}`
+    })
 }
 
 /** Whether its target or body holds U+FFFD, or bytes that are no UTF-8 and may become that, as they are or escaped. */
