@@ -40,6 +40,18 @@ test('nothing looks back to where the two have not the same history', () => {
   expect(fill('{L}', { prefix: '', index: 5, sharedIndex: 0 })).toBe('0')
 })
 
+test('what is written longer for its characters may be cut into chunks for that', () => {
+  const step = { kind: 'ask', method: 'GET', target: '/', headers: [], body: undefined, contentType: '', chunkBytes: 0 }
+  const head = 'HTTP/1.1 412 Precondition Failed\n'
+  const shown = {
+    etcd: `${head}Content-Length: 2046\n\n{"cause":"[z != \xef\xbf\xbd]"}`,
+    muster: `${head}Transfer-Encoding: chunked\n\n{"cause":"[z != \\ufffd]"}`,
+  }
+  const observation = { step } as unknown as Observation
+  expect(new Uses().explain(observation, shown)?.entry).toBe('shows a true U+FFFD as it is')
+  expect(new Uses().explain(observation, { ...shown, muster: shown.muster.replace('z', 'y') })).toBeUndefined()
+})
+
 const missing = whyNoEtcd()
 
 describe.skipIf(missing !== undefined)(
