@@ -9,6 +9,7 @@
  */
 import { ApiError, ClientError } from './errors.ts'
 import { errorOf } from './failures.ts'
+import type { Position } from './history.ts'
 import type { Answer, Http } from './http.ts'
 import { type EventJson, type NodeJson, parseEvent } from './node.ts'
 import type { Prefix } from './prefix.ts'
@@ -73,7 +74,7 @@ export async function* followTree(
     const read = await readTree(http, prefix, top, isFirst, options)
     if (read === undefined) return
     tree.replace(read.node)
-    const inbox = new Inbox(http, prefix, top, { from: read.index + 1, pollMs, signal, onContact })
+    const inbox = new Inbox(http, prefix, top, { after: read, pollMs, signal, onContact })
     try {
       yield { index: read.index, nodes: tree.nodes, events: [], fresh: true }
       while (true) {
@@ -161,7 +162,7 @@ async function readTree(
   path: string,
   isFirst: boolean,
   { quorum, timeoutMs, signal, onContact }: FollowOptions,
-): Promise<{ readonly node: NodeJson | undefined; readonly index: number } | undefined> {
+): Promise<({ readonly node: NodeJson | undefined } & Position) | undefined> {
   const target = keyTarget(prefix.full(path), {
     recursive: true,
     quorum: !isFirst || quorum === true ? true : undefined,
@@ -171,7 +172,7 @@ async function readTree(
     try {
       const answer = await http.ask({ method: 'GET', target, timeoutMs, signal })
       onContact?.(undefined)
-      return { node: nodeOf(answer, prefix), index: answer.index }
+      return { node: nodeOf(answer, prefix), index: answer.index, clusterId: answer.clusterId }
     } catch (error) {
       if (isOver()) return undefined
       if (!(error instanceof ClientError) || !error.retriable) throw error

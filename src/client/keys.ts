@@ -11,6 +11,7 @@ import { type Codec, decodeWith, encodeWith } from './codec.ts'
 import { ApiError } from './errors.ts'
 import { errorOf } from './failures.ts'
 import { type FollowOptions, followTree, type View } from './follow.ts'
+import type { Position } from './history.ts'
 import type { Answer, Http } from './http.ts'
 import { type Listing, nodesOf } from './listed.ts'
 import type { ListedNode } from './listing.ts'
@@ -89,14 +90,6 @@ export interface Found<T = string> extends EventJson {
 export interface ListOptions extends CallOptions {
   /** Also what is hidden. muster only, and root only where users are on. */
   readonly hidden?: boolean
-}
-
-/** Where a cluster stands. */
-export interface Position {
-  /** Store index. */
-  readonly index: number
-  /** Empty when the server does not tell. */
-  readonly clusterId: string
 }
 
 /** A server prepares a listing of a million keys for so long before it sends a byte. Milliseconds. */

@@ -8,6 +8,7 @@
  */
 import type { ClientError } from './errors.ts'
 import { asClientError } from './failures.ts'
+import { isShort } from './history.ts'
 import type { Http } from './http.ts'
 import { badAnswer, type EventJson, parseEvent } from './node.ts'
 import { checkMs } from './options.ts'
@@ -24,6 +25,8 @@ export interface PollOptions {
   /** How long to wait. Milliseconds; 30 s by default. */
   readonly pollMs?: number | undefined
   readonly signal?: AbortSignal | undefined
+  /** A server that has not come so far does not wait at all: whether it lags, or has lost its history, is to be found out. */
+  readonly knownIndex?: number | undefined
   /** Called when a server has begun to wait that hears of changes, as far as is known; later for one that does so again. */
   readonly onWaiting?: (() => void) | undefined
 }
@@ -46,7 +49,7 @@ export interface PolledThere extends Polled {
 
 /** Waits for one event. @param path as the cluster names it. @throws ApiError; ClientError; the signal's reason. */
 export async function pollOnce(http: Http, path: string, options: PollOptions): Promise<PolledThere> {
-  const { recursive, waitIndex, pollMs = POLL_MS_DEFAULT, signal, onWaiting } = options
+  const { recursive, waitIndex, pollMs = POLL_MS_DEFAULT, knownIndex = 0, signal, onWaiting } = options
   signal?.throwIfAborted()
   checkMs('pollMs', pollMs)
   const endPoll = http.beginPoll()
@@ -60,6 +63,10 @@ export async function pollOnce(http: Http, path: string, options: PollOptions): 
     const target = keyTarget(path, { wait: true, recursive, waitIndex: waitIndex === 0 ? undefined : waitIndex })
     const ask = { method: 'GET', target, signal: over.signal, bodyTimeoutMs: 0, waits: true } as const
     const { index, clusterId, body, endpoint } = await http.open(ask)
+    if (isShort(index, knownIndex)) {
+      body.on('error', () => {}).destroy()
+      return { index, event: undefined, closed: false, clusterId }
+    }
     endLook = http.leaderLook.begin(endpoint, {
       left: (error) => {
         left = error

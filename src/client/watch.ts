@@ -10,6 +10,7 @@
 import { posix } from 'node:path'
 import { ApiError, ClientError } from './errors.ts'
 import { errorOf } from './failures.ts'
+import { type Position, WatchedHistory } from './history.ts'
 import type { Http } from './http.ts'
 import type { EventJson } from './node.ts'
 import { checkMs } from './options.ts'
@@ -23,6 +24,11 @@ export interface WatchOptions {
   readonly recursive?: boolean
   /** The first index wanted: one more than that of what you have read. 0 or none: what happens from now on. */
   readonly from?: number | undefined
+  /**
+   * What you have read, instead of `from`: an answer of this client. Then it is noticed as well when that history is gone though nobody says
+   * so: the store came back without its data, or another cluster answers.
+   */
+  readonly after?: Position | undefined
   /**
    * A poll is begun anew after this long at most, sooner on a busy server: one that is silently gone is noticed then.
    * Milliseconds; 30 s by default.
@@ -40,7 +46,7 @@ export interface WatchOptions {
 export type Watched =
   | { readonly kind: 'event'; readonly event: EventJson; readonly index: number }
   /**
-   * Events were lost: the history no longer reaches back, or another cluster answers under these addresses. What follows comes
+   * Events were lost: the history no longer reaches back, the store has lost its data, or another cluster answers under these addresses. What follows comes
    * after `index`: read everything again, with `quorum`, so that what you read is not older.
    */
   | { readonly kind: 'resync'; readonly index: number }
@@ -52,29 +58,45 @@ export async function* watchKey(
   path: string,
   options: WatchOptions,
 ): AsyncGenerator<Watched, void, void> {
-  const { recursive = false, pollMs: pollMsMax = POLL_MS_DEFAULT, signal, onContact } = options
+  const { recursive = false, pollMs: pollMsMax = POLL_MS_DEFAULT, after, signal, onContact } = options
   checkMs('pollMs', pollMsMax)
   const pace = new Pace(pollMsMax)
   const full = cleaned(prefix.full(path))
   const isOver = (): boolean => signal?.aborted === true || http.over.aborted
-  let next = options.from ?? 0
-  let clusterId = ''
+  const history = new WatchedHistory(after ?? { index: 0, clusterId: '' })
+  let next = after === undefined ? (options.from ?? 0) : after.index + 1
+  /** The server at which is waited is behind, and was found to lag only. */
+  let lags = false
   let failures = 0
   const onWaiting = onContact === undefined ? undefined : (): void => onContact(undefined)
   while (!isOver()) {
     let polled: PolledThere
+    let isGone: boolean
     const beganMs = performance.now()
     try {
-      if (next === 0) next = (await indexNow(http, full, signal)) + 1
-      polled = await pollOnce(http, full, { recursive, waitIndex: next, pollMs: pace.pollMs, signal, onWaiting })
+      if (next === 0) {
+        const now = await positionNow(http, full, signal)
+        history.note(now)
+        next = now.index + 1
+      }
+      const knownIndex = lags ? 0 : history.index
+      const asked = { recursive, waitIndex: next, pollMs: pace.pollMs, knownIndex, signal, onWaiting }
+      polled = await pollOnce(http, full, asked)
+      const isBehind = polled.event === undefined && history.isBehind(polled) && !history.isOtherCluster(polled)
+      const lost = isBehind ? await history.lost(http, full, signal) : undefined
+      if (lost !== undefined) polled = { ...polled, ...lost }
+      isGone = lost !== undefined || history.isOtherCluster(polled)
+      lags = isBehind && lost === undefined
       pace.polled(polled.index, beganMs)
     } catch (error) {
       if (isOver()) return
       if (!(error instanceof ClientError)) throw error
       const isLost = error instanceof ApiError && error.code === 401
       if (!isLost && !error.retriable) throw error
-      if (isLost) next = error.index + 1
-      else onContact?.(error)
+      if (isLost) {
+        next = error.index + 1
+        history.restart({ index: error.index, clusterId: '' })
+      } else onContact?.(error)
       failures += 1
       // A history that is lost twice in a row may be lost all the time: that must not become a tight loop.
       if (!isLost || failures > 1)
@@ -82,13 +104,13 @@ export async function* watchKey(
       if (isLost && !isOver()) yield { kind: 'resync', index: error.index }
       continue
     }
-    if (clusterId !== '' && polled.clusterId !== '' && polled.clusterId !== clusterId) {
-      clusterId = polled.clusterId
+    if (isGone) {
+      history.restart(polled)
       next = polled.index + 1
       yield { kind: 'resync', index: polled.index }
       continue
     }
-    if (polled.clusterId !== '') clusterId = polled.clusterId
+    history.note({ index: polled.event?.node.modifiedIndex ?? polled.index, clusterId: polled.clusterId })
     if (polled.closed) {
       failures += 1
       await http.rest({ method: 'GET', target: keyTarget(full, { wait: true }), signal }, failures, ended())
@@ -108,12 +130,12 @@ export async function* watchKey(
   }
 }
 
-/** The store index now, from whoever may read the key. */
-async function indexNow(http: Http, path: string, signal: AbortSignal | undefined): Promise<number> {
+/** Where the store stands now, from whoever may read the key. */
+async function positionNow(http: Http, path: string, signal: AbortSignal | undefined): Promise<Position> {
   const answer = await http.ask({ method: 'HEAD', target: keyTarget(path, {}), signal })
   const { status, index } = answer
   if (status !== 200 && status !== 404 && index === 0) throw errorOf(answer)
-  return index
+  return answer
 }
 
 /**

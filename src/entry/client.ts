@@ -26,6 +26,7 @@ export type { Lock, LockOptions } from '../client/coordination/lock.ts'
 export type { Session, SessionOptions } from '../client/coordination/session.ts'
 export { ApiError, ClientError, type ClientErrorCode } from '../client/errors.ts'
 export type { FollowOptions, View } from '../client/follow.ts'
+export type { Position } from '../client/history.ts'
 export type {
   CallOptions,
   Condition,
@@ -35,7 +36,6 @@ export type {
   GetOptions,
   Keys,
   ListOptions,
-  Position,
   RefreshOptions,
   WriteOptions,
 } from '../client/keys.ts'

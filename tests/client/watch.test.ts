@@ -154,6 +154,73 @@ describe('a watch', () => {
     expect(odd.asked.map(waitOnly)).toEqual(['5', '6', '3'])
   })
 
+  test('says when the store has lost its data, though its name is the same', async () => {
+    const odd = await startOdd((request, response) => {
+      const from = waitIndexOf(request.url)
+      const one = { 'x-etcd-cluster-id': 'one' }
+      if (from === '51') answer(response, 51, eventText('set', '/a', '1', 51), one)
+      else if (from === '5') answer(response, 5, eventText('set', '/a', '3', 5), one)
+      else if (from === undefined) answer(response, 4, eventText('get', '/a', '2', 3), one)
+      // As a server does that waits.
+      else response.writeHead(200, { 'x-etcd-index': '3', ...one }).flushHeaders()
+    })
+    const after = { index: 50, clusterId: 'one' }
+    expect(await take(clientOf([odd.url]).watch('/a', { after }), 3)).toEqual(['set /a 51', 'resync 4', 'set /a 5'])
+    expect(odd.asked.map(waitOnly)).toEqual(['51', '52', undefined, '5'])
+    expect(odd.asked[2]).toContain('quorum=true')
+  })
+
+  test('says when another cluster answers than the one that was read', async () => {
+    const odd = await startOdd((_request, response) => {
+      answer(response, 70, eventText('set', '/a', '1', 70), { 'x-etcd-cluster-id': 'other' })
+    })
+    const watch = clientOf([odd.url]).watch('/a', { after: { index: 50, clusterId: 'one' } })
+    expect(await take(watch, 2)).toEqual(['resync 70', 'set /a 70'])
+  })
+
+  test('waits at a server that only lags, and loses nothing', async () => {
+    let polls = 0
+    const odd = await startOdd((request, response) => {
+      const from = waitIndexOf(request.url)
+      if (from === undefined) return answer(response, 50, eventText('get', '/a', '2', 3))
+      polls += 1
+      response.writeHead(200, { 'x-etcd-index': '48' })
+      if (polls === 1) response.flushHeaders()
+      else response.end(eventText('set', '/a', '1', 51))
+    })
+    const watch = clientOf([odd.url]).watch('/a', { after: { index: 50, clusterId: '' } })
+    expect(await take(watch, 1)).toEqual(['set /a 51'])
+    expect(odd.asked.map(waitOnly)).toEqual(['51', undefined, '51'])
+  })
+
+  test.each([
+    ['is refused', 403],
+    ['finds no majority at first', 500],
+  ])('a lagging server is not left for good when the question whether it lags %s', async (_, status) => {
+    let [polls, questions] = [0, 0]
+    const odd = await startOdd((request, response) => {
+      if (waitIndexOf(request.url) === undefined) {
+        questions += 1
+        if (questions > 1) answer(response, 50, eventText('get', '/a', '2', 3))
+        else response.writeHead(status).end(errorText(status === 403 ? 110 : 300))
+        return
+      }
+      polls += 1
+      response.writeHead(200, { 'x-etcd-index': '48' })
+      if (polls < 3 && (polls === 1 || status === 500)) response.flushHeaders()
+      else response.end(eventText('set', '/a', '1', 51))
+    })
+    const client = clientOf([odd.url], { retry: { attemptsMax: 1, delayMsMin: 1, delayMsMax: 5 } })
+    expect(await take(client.watch('/a', { after: { index: 50, clusterId: '' } }), 1)).toEqual(['set /a 51'])
+    expect(questions).toBe(status === 500 ? 2 : 1)
+  })
+
+  test('waits for an index that is still to come, where only that was asked for', async () => {
+    const odd = await startOdd((_request, response) => answer(response, 3, eventText('set', '/a', '1', 90)))
+    expect(await take(clientOf([odd.url]).watch('/a', { from: 90 }), 1)).toEqual(['set /a 90'])
+    expect(odd.asked.map(waitOnly)).toEqual(['90'])
+  })
+
   test('goes on over servers that fail', async () => {
     const odd = await startOdd((request) => request.socket.destroy())
     const { client, url } = await startRig()

@@ -6,6 +6,7 @@
  */
 import { ClientError } from '../errors.ts'
 import { closedError } from '../failures.ts'
+import type { Position } from '../history.ts'
 import { delayAfter, pause } from '../pause.ts'
 import { CoordinationError } from './errors.ts'
 import { Keeper } from './keeper.ts'
@@ -124,12 +125,12 @@ export class Election {
     let told: number | undefined
     for (let failures = 0; !isAborted(signal); ) {
       try {
-        const { index, places } = await readPlaces(this.#client, this.#directory, signal)
+        const { at, places } = await readPlaces(this.#client, this.#directory, signal)
         failures = 0
         const leader = leaderIn(places)
         if ((leader?.fence ?? 0) !== told) yield leader
         told = leader?.fence ?? 0
-        await this.#untilChanged(leader, index, signal)
+        await this.#untilChanged(leader, at, signal)
       } catch (error) {
         if (isAborted(signal)) return
         if (!(error instanceof ClientError) || !error.retriable) throw error
@@ -158,8 +159,8 @@ export class Election {
   }
 
   /** Waits until another may lead than `leader`. */
-  async #untilChanged(leader: Leader | undefined, index: number, signal: AbortSignal | undefined): Promise<void> {
-    for await (const seen of this.#client.watch(this.#directory, { recursive: true, from: index + 1, signal })) {
+  async #untilChanged(leader: Leader | undefined, after: Position, signal: AbortSignal | undefined): Promise<void> {
+    for await (const seen of this.#client.watch(this.#directory, { recursive: true, after, signal })) {
       if (seen.kind === 'resync' || leader === undefined) return
       const { action, node } = seen.event
       if (ENDS.has(action) && (leader.key === node.key || leader.key.startsWith(`${node.key}/`))) return

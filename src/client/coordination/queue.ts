@@ -11,6 +11,7 @@
 import { randomBytes } from 'node:crypto'
 import { ErrorCode } from '../../api.ts'
 import { ApiError, ClientError } from '../errors.ts'
+import type { Position } from '../history.ts'
 import type { Keys } from '../keys.ts'
 import { delayAfter, pause } from '../pause.ts'
 import { CoordinationError } from './errors.ts'
@@ -43,8 +44,8 @@ export interface Placed {
 
 /** A queue at one moment. */
 export interface Places {
-  /** Store index of that moment. */
-  readonly index: number
+  /** That moment. */
+  readonly at: Position
   /** The first one first. */
   readonly places: readonly Placed[]
 }
@@ -68,17 +69,17 @@ export async function readPlaces(
   signal: AbortSignal | undefined,
 ): Promise<Places> {
   try {
-    const { node, index } = await client.get(directory, { quorum: true, signal })
+    const { node, index, clusterId } = await client.get(directory, { quorum: true, signal })
     const places: Placed[] = []
     for (const { key = '', value = '' } of node.nodes ?? []) {
       const name = key.slice(key.lastIndexOf('/') + 1)
       if (!/^\d+$/.test(name)) continue
       places.push({ number: Number(name), path: `${directory}/${name}`, ...writtenIn(value) })
     }
-    return { index, places: places.sort((a, b) => a.number - b.number) }
+    return { at: { index, clusterId }, places: places.sort((a, b) => a.number - b.number) }
   } catch (error) {
     if (!(error instanceof ApiError) || error.code !== ErrorCode.keyNotFound) throw error
-    return { index: error.index, places: [] }
+    return { at: { index: error.index, clusterId: '' }, places: [] }
   }
 }
 
@@ -129,7 +130,7 @@ export class Place {
     const over = signal === undefined ? this.signal : AbortSignal.any([this.signal, signal])
     for (let failures = 0, waits = false; ; ) {
       try {
-        const { index, places } = await readPlaces(this.#client, this.#directory, over)
+        const { at: position, places } = await readPlaces(this.#client, this.#directory, over)
         const at = places.findIndex((place) => place.number === this.number)
         if (at < 0) throw this.#lost()
         if (at === 0) {
@@ -145,7 +146,7 @@ export class Place {
         }
         // Our own first request, which came late. Nobody keeps it alive, so it would be in the way until its TTL ends.
         if (before.id === this.#id) await removeOwn(this.#client, before.path)
-        await this.#untilGone(before, index, over)
+        await this.#untilGone(before, position, over)
         failures = 0
       } catch (error) {
         over.throwIfAborted()
@@ -165,8 +166,8 @@ export class Place {
   }
 
   /** Waits until the place before ours is gone, or may be. */
-  async #untilGone(before: Placed, index: number, signal: AbortSignal): Promise<void> {
-    for await (const seen of this.#client.watch(before.path, { from: index + 1, signal })) {
+  async #untilGone(before: Placed, after: Position, signal: AbortSignal): Promise<void> {
+    for await (const seen of this.#client.watch(before.path, { after, signal })) {
       if (seen.kind === 'resync' || ENDS.has(seen.event.action)) return
     }
   }

@@ -1,0 +1,79 @@
+/**
+ * What a watch knows of the history that it follows, and whether a server still has that one.
+ *
+ * Owns: the furthest index that any answer has told, and whose cluster it was. Leaves to others: polling (poll), where to go on (watch).
+ *
+ * A store whose data were lost may come back under the same name: its cluster id follows from names, URLs and tokens, and is the same again,
+ * but its index begins anew. A watch that waits for an index in its future would hear nothing for as long as that takes. A server that
+ * only lags shows a lower index as well; so whoever shows one is asked for a linearizable read, which is never older than anything that
+ * was ever acknowledged.
+ */
+import { ClientError } from './errors.ts'
+import type { Answer, Http } from './http.ts'
+import { keyTarget } from './target.ts'
+
+/** Where a cluster stands. */
+export interface Position {
+  /** Store index. */
+  readonly index: number
+  /** Empty when the server does not tell. */
+  readonly clusterId: string
+}
+
+export class WatchedHistory {
+  #index: number
+  #clusterId: string
+
+  constructor({ index, clusterId }: Position) {
+    this.#index = index
+    this.#clusterId = clusterId
+  }
+
+  /** The furthest index that is known. */
+  get index(): number {
+    return this.#index
+  }
+
+  /** Takes in what an answer told. An answer without an index, or without a cluster, says nothing of it. */
+  note({ index, clusterId }: Position): void {
+    this.#index = Math.max(this.#index, index)
+    if (clusterId !== '') this.#clusterId = clusterId
+  }
+
+  /** From here on this is the history. */
+  restart({ index, clusterId }: Position): void {
+    this.#index = index
+    if (clusterId !== '') this.#clusterId = clusterId
+  }
+
+  isOtherCluster({ clusterId }: Position): boolean {
+    return this.#clusterId !== '' && clusterId !== '' && clusterId !== this.#clusterId
+  }
+
+  /** Whether the server has not got so far: it lags, or has lost what it had. */
+  isBehind({ index }: Position): boolean {
+    return isShort(index, this.#index)
+  }
+
+  /**
+   * Where the store stands now, if what it had is lost; undefined when the server only lags, or nobody can tell.
+   *
+   * @throws ClientError that asking again may change: a majority does not answer; the signal's reason.
+   */
+  async lost(http: Http, path: string, signal: AbortSignal | undefined): Promise<Position | undefined> {
+    let answer: Answer
+    try {
+      answer = await http.ask({ method: 'GET', target: keyTarget(path, { quorum: true }), signal })
+    } catch (error) {
+      if (error instanceof ClientError && !error.retriable) return undefined
+      throw error
+    }
+    const { index, clusterId } = answer
+    return this.isOtherCluster(answer) || this.isBehind(answer) ? { index, clusterId } : undefined
+  }
+}
+
+/** Whether an answer's index is below the one that is known. 0: the answer has none. */
+export function isShort(index: number, knownIndex: number): boolean {
+  return index > 0 && index < knownIndex
+}
