@@ -99,7 +99,8 @@ async function stage(rule: FileRule, text: string, suffix: string): Promise<Stag
   }
   const replace = async (): Promise<string | undefined> => {
     try {
-      if (rule.backup && present !== undefined) await copyFile(dest, `${dest}.bak`)
+      // Under the name that the resource gives it: whoever looks for it knows of no other.
+      if (rule.backup && present !== undefined) await copyFile(dest, `${rule.dest}.bak`)
       if (await renamed(path, dest)) return await reasonAgainst(() => syncFolder(dirname(dest)))
       return await overwrite(dest, present?.bytes?.equals(bytes) === true ? undefined : bytes, mode, owner)
     } catch (error) {

@@ -61,6 +61,21 @@ describe('a staged file', () => {
     await expect(stageFile(rule(join(folder, 'round')), 'x')).rejects.toMatchObject({ code: 'MUSTER_RENDER_WRITE' })
   })
 
+  test('leaves the file before beside the link that the resource names, not beside what that leads to', async () => {
+    const folder = await scratchDir()
+    await mkdir(join(folder, 'real'))
+    await writeFile(join(folder, 'real/file'), 'before')
+    await symlink('real/file', join(folder, 'link'))
+    const staged = await stageFile({ ...rule(join(folder, 'link')), backup: true }, 'after')
+    await staged.replace()
+    expect(await readFile(join(folder, 'link.bak'), 'utf8')).toBe('before')
+    expect((await lstat(join(folder, 'link.bak'))).isFile()).toBe(true)
+    expect([await readFile(join(folder, 'link'), 'utf8'), await readdir(join(folder, 'real'))]).toEqual([
+      'after',
+      ['file'],
+    ])
+  })
+
   test('is the same only with the same bytes and mode', async () => {
     const dest = join(await scratchDir(), 'file')
     await writeFile(dest, 'x')
