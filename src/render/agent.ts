@@ -25,6 +25,8 @@ export class Agent {
   readonly #follower: Follower
   #works: readonly Work[] = []
   #unlisten: (() => void)[] = []
+  /** Somebody looks at the directory. */
+  #hasBegun = false
   /** Reading the directory again, one after the other. */
   #rereading: Promise<void> = Promise.resolve()
   /** The directory was read again, and nobody has looked at it yet. */
@@ -58,16 +60,17 @@ export class Agent {
 
   /** Looks at everything once. True: all files are as they should be. @throws RenderError from the directory. */
   async once(signal: AbortSignal): Promise<boolean> {
-    this.#works = this.#options.load().map((resource) => this.#fetching(resource, signal))
-    return this.#round()
+    this.#works = this.#options.load().map((resource) => this.#fetching(resource))
+    return this.#round(signal)
   }
 
   /** Looks at everything every so often, and sooner after a failure, until the signal aborts. @throws RenderError from the directory, at first. */
   async every(intervalMs: number, signal: AbortSignal): Promise<void> {
-    this.#works = this.#options.load().map((resource) => this.#fetching(resource, signal))
+    this.#hasBegun = true
+    this.#works = this.#options.load().map((resource) => this.#fetching(resource))
     const backoff = new Backoff()
     while (!signal.aborted) {
-      const good = await this.#round()
+      const good = await this.#round(signal)
       if (good) backoff.reset()
       await this.#rereading
       if (!this.#isNew) await this.#nap(good ? intervalMs : Math.min(intervalMs, backoff.next()), signal)
@@ -78,6 +81,7 @@ export class Agent {
 
   /** Follows the store until the signal aborts. @throws RenderError from the directory, at first. */
   async follow(signal: AbortSignal): Promise<void> {
+    this.#hasBegun = true
     await this.#followAll(this.#options.load())
     if (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))
     await this.#rereading
@@ -88,7 +92,8 @@ export class Agent {
   /** Reads the directory again. When it is broken, what runs goes on, and it is said. @param signal As given to the loop. */
   reread(mode: 'every' | 'follow', signal: AbortSignal): Promise<void> {
     this.#rereading = this.#rereading.then(async () => {
-      if (signal.aborted) return
+      // Before anybody looks, there is nothing to read again: two works for one file would be at it side by side.
+      if (signal.aborted || !this.#hasBegun) return
       let resources: readonly TemplateResource[]
       try {
         resources = this.#options.load()
@@ -96,16 +101,13 @@ export class Agent {
         this.#options.log.error({}, `the directory stays as it was read before: ${reasonOf(error)}`)
         return
       }
-      const before = this.#works
+      // What runs may take its while, and what comes of it is for the next ones to know.
       await this.#stop()
+      if (signal.aborted) return
       if (mode === 'follow') await this.#followAll(resources)
-      else this.#works = resources.map((resource) => this.#fetching(resource, signal))
+      else this.#works = resources.map((resource) => this.#fetching(resource))
       this.#isNew = true
       this.#wake()
-      for (const work of this.#works) {
-        const old = before.find(({ resource }) => resource.dest === work.resource.dest)
-        if (old !== undefined) Object.assign(work.state, old.state)
-      }
       this.#options.log.info({ templates: resources.length }, 'the directory was read again')
     })
     return this.#rereading
@@ -122,7 +124,7 @@ export class Agent {
     await this.#follower.keep(new Set(resources.flatMap(({ keys }) => keys)))
     this.#works = resources.map((resource) => {
       const feeds = resource.keys.map((key) => this.#follower.feed(key))
-      const work = this.#watched(new Work(resource, new FollowedKeys(feeds), this.#options.settings))
+      const work = this.#work(resource, new FollowedKeys(feeds))
       this.#unlisten.push(...feeds.map((feed) => feed.listen(() => work.change())))
       work.change()
       return work
@@ -131,19 +133,26 @@ export class Agent {
   }
 
   /** A template whose keys are asked for at each attempt. */
-  #fetching(resource: TemplateResource, signal: AbortSignal): Work {
-    const fetched = new FetchedKeys(this.#options.source, resource.keys, signal)
-    return this.#watched(new Work(resource, fetched, this.#options.settings))
+  #fetching(resource: TemplateResource): Work {
+    return this.#work(resource, new FetchedKeys(this.#options.source, resource.keys))
   }
 
-  async #round(): Promise<boolean> {
+  /** One template after the other, until all were looked at or the signal stops them. */
+  async #round(signal: AbortSignal): Promise<boolean> {
+    const stop = (): void => void this.#stop()
+    if (signal.aborted) stop()
+    signal.addEventListener('abort', stop, { once: true })
     let good = true
     for (const work of this.#works) good = (await work.attempt()) && good
+    signal.removeEventListener('abort', stop)
     if (this.#works.length === 0) this.#looked()
     return good
   }
 
-  #watched(work: Work): Work {
+  /** It takes on what the work before it, for the same file, has come to: that one has to be stopped by now. */
+  #work(resource: TemplateResource, keys: Keys): Work {
+    const before = this.#works.find((work) => work.resource.dest === resource.dest)
+    const work = new Work(resource, keys, this.#options.settings, before?.state)
     work.onAttempt(() => this.#looked())
     return work
   }
@@ -186,21 +195,19 @@ class FollowedKeys implements Keys {
 class FetchedKeys implements Keys {
   readonly #source: FeedSource
   readonly #keys: readonly string[]
-  readonly #signal: AbortSignal
   #found: readonly Snapshot[] | undefined
   #problem: unknown
 
-  constructor(source: FeedSource, keys: readonly string[], signal: AbortSignal) {
+  constructor(source: FeedSource, keys: readonly string[]) {
     this.#source = source
     this.#keys = keys
-    this.#signal = signal
   }
 
   /** What goes wrong is told by `snapshots`. */
-  async prepare(): Promise<void> {
+  async prepare(signal: AbortSignal): Promise<void> {
     this.#problem = undefined
     try {
-      this.#found = await Promise.all(this.#keys.map((key) => readOnce(this.#source, key, this.#signal)))
+      this.#found = await Promise.all(this.#keys.map((key) => readOnce(this.#source, key, signal)))
     } catch (error) {
       this.#problem = error
     }

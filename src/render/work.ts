@@ -68,19 +68,21 @@ export interface WorkState {
   owesReload: boolean
 }
 
+const STATE_AT_FIRST: Readonly<WorkState> = {
+  lastIndex: 0,
+  lastSuccessMs: undefined,
+  lastErrorMs: undefined,
+  error: undefined,
+  renders: 0,
+  replaced: 0,
+  reloads: 0,
+  failures: 0,
+  owesReload: false,
+}
+
 export class Work {
   readonly resource: TemplateResource
-  readonly state: WorkState = {
-    lastIndex: 0,
-    lastSuccessMs: undefined,
-    lastErrorMs: undefined,
-    error: undefined,
-    renders: 0,
-    replaced: 0,
-    reloads: 0,
-    failures: 0,
-    owesReload: false,
-  }
+  readonly state: WorkState
   readonly #settings: WorkSettings
   readonly #keys: Keys
   readonly #settling: Settling
@@ -94,8 +96,10 @@ export class Work {
   readonly #backoff = new Backoff()
   #listener: () => void = () => undefined
 
-  constructor(resource: TemplateResource, keys: Keys, settings: WorkSettings) {
+  /** @param before What a work that has ended left for this one: above all the reload that it owes. */
+  constructor(resource: TemplateResource, keys: Keys, settings: WorkSettings, before = STATE_AT_FIRST) {
     this.resource = resource
+    this.state = { ...before }
     this.#keys = keys
     this.#settings = settings
     this.#settling = new Settling(resource.wait, () => void this.#begin())
@@ -118,8 +122,11 @@ export class Work {
     else this.#settling.change()
   }
 
-  /** One attempt, now. True: the file is as it should be, and its readers know. Never rejects. */
+  /**
+   * One attempt, now; none when it was stopped. True: the file is as it should be, and its readers know. Never rejects.
+   */
   async attempt(): Promise<boolean> {
+    if (this.#over.signal.aborted) return false
     this.#running = this.#guarded()
     const ok = await this.#running
     this.#running = undefined
@@ -159,6 +166,7 @@ export class Work {
     const { log } = this.#settings
     try {
       await this.#keys.prepare(this.#over.signal)
+      if (this.#over.signal.aborted) return false
       const snapshots = this.#keys.snapshots()
       if (snapshots === undefined) return true
       const index = Math.max(0, ...snapshots.map((one) => one.index))
@@ -169,7 +177,8 @@ export class Work {
       state.error = undefined
       return true
     } catch (error) {
-      if (this.#over.signal.aborted) return false
+      // That we killed it says nothing about it. What fails by itself in its last while is told like all else.
+      if (this.#kill.signal.aborted) return false
       const code = error instanceof Error && 'code' in error ? String(error.code) : 'unexpected'
       const message = reasonOf(error)
       state.failures += 1

@@ -1,5 +1,5 @@
 /** `muster render` and `muster env` as processes beside a real member. */
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { MusterClient } from '../../src/client/client.ts'
@@ -220,6 +220,30 @@ describe('muster render', () => {
     await until(join(folder, 'other'), '1')
     child.kill('SIGTERM')
     expect(await child.exited).toEqual({ code: 0, signal: null })
+  })
+
+  test('ends at SIGTERM while a check hangs, with -onetime and -interval as when it follows', async () => {
+    const prefix = freshPrefix()
+    await client.set(`${prefix}/n`, '1')
+    const ends = [
+      { words: ['-onetime'], code: 1 },
+      { words: ['-interval', '1'], code: 0 },
+      { words: ['-watch'], code: 0 },
+    ].map(async ({ words, code }) => {
+      const folder = await confd(prefix, '{{getv "/n"}}', 'check_cmd = "echo $$ >{{.dest}}.pid; sleep 600"')
+      const toml = await readFile(join(folder, 'conf.d/a.toml'), 'utf8')
+      await writeFile(join(folder, 'conf.d/b.toml'), toml.replace('/out"', '/other"').replace(/check_cmd.*/, ''))
+      const child = muster(['render', '-confdir', folder, ...words])
+      const pid = await eventually('the check', async () => Number(await readFile(join(folder, 'out.pid'), 'utf8')))
+      const beganMs = performance.now()
+      child.kill('SIGTERM')
+      expect(await child.exited, words.join(' ')).toEqual({ code, signal: null })
+      expect(performance.now() - beganMs, words.join(' ')).toBeLessThan(30_000)
+      expect(() => process.kill(pid, 0), words.join(' ')).toThrow('ESRCH')
+      expect((await readdir(folder)).filter((name) => name.startsWith('.'))).toEqual([])
+      expect(child.stderr, words.join(' ')).not.toMatch(/stays|ERROR/)
+    })
+    await Promise.all(ends)
   })
 
   test('looks every so often with -interval', async () => {
