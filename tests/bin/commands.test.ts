@@ -265,3 +265,17 @@ describe('status', () => {
     expect(stderr).toMatch(/^muster: cannot reach http.*\(MUSTER_CLIENT_UNREACHABLE\)$/m)
   })
 })
+
+test('lists that a server writes as null are empty ones', async () => {
+  const members = [{ id: 'f4a457008d1441f2', name: '', peerURLs: ['http://m:1'], clientURLs: null }]
+  const { url } = await startOdd((_request, response) => response.end(JSON.stringify({ members, id: 'f4' })))
+  const unstarted = 'f4a457008d1441f2[unstarted]: peerURLs=http://m:1\n'
+  expect(await muster(['--endpoints', url, '--no-sync', 'member', 'list'])).toMatchObject({
+    code: 0,
+    stdout: unstarted,
+    stderr: '',
+  })
+  const { code, stdout, stderr } = await muster(['--endpoints', url, 'cluster-health'])
+  expect([code, stderr]).toEqual([5, ''])
+  expect(stdout).toContain('is unreachable: no available published client urls')
+})

@@ -12,9 +12,19 @@ export interface Command {
 
 const line = (text: string): Command => ({ args: text.split(' ') })
 
-/** Each way of printing, for what there is to print. */
-const formats = (text: string): readonly Command[] =>
-  ['simple', 'extended', 'json', 'bad'].map((format) => line(`-o ${format} ${text}`))
+const FORMATS = ['simple', 'extended', 'json', 'bad']
+const READING = /^(get|ls|watch) /
+
+/**
+ * Each way of printing, for what there is to print. `FORMAT` in a command stands for its name: a change has a key of its own for each,
+ * for after the first one the others would only see that it was made.
+ */
+function formats(...texts: readonly string[]): readonly Command[] {
+  for (const text of texts) {
+    if (!READING.test(text) && !text.includes('FORMAT')) throw new Error(`no key of its own for each format: ${text}`)
+  }
+  return FORMATS.flatMap((format) => texts.map((text) => line(`-o ${format} ${text.replaceAll('FORMAT', format)}`)))
+}
 
 /** Runs a command of the shell for a change, which shows what it is told and then ends etcdctl. */
 const execWatch = (text: string): Command => ({
@@ -57,13 +67,16 @@ export const KEY_COMMANDS: readonly Command[] = [
   ...formats('get /t'),
   ...formats('get /none'),
   ...formats('get /d'),
-  ...formats('set /f v'),
-  ...formats('set /f v2'),
   ...formats('ls --sort /q'),
-  ...formats('mkdir /fd'),
-  ...formats('rm /f'),
-  ...formats('rm --with-value no /a'),
-  ...['rmdir /d', 'rm /d', 'rm --dir /d', 'rmdir /d2', 'rmdir /a', 'rm -r /d', 'rm / -r', 'rm --dir /fd'].map(line),
+  ...formats('mk /f-FORMAT v', 'mk --ttl 900 /ft-FORMAT v', 'mk --in-order /q-FORMAT v', 'mk /f-FORMAT v'),
+  ...formats('set /f-FORMAT v2', 'set --swap-with-value v2 /f-FORMAT v3', 'update --ttl 900 /f-FORMAT v4'),
+  ...formats('rm --with-value no /f-FORMAT', 'rm --with-value v4 /f-FORMAT', 'rm /f-FORMAT', 'rmdir /ft-FORMAT'),
+  ...formats('mkdir /fd-FORMAT', 'mkdir /fd-FORMAT', 'mkdir --ttl 900 /fdt-FORMAT', 'set /fdt-FORMAT/x 1'),
+  ...formats('setdir --ttl 900 /fs-FORMAT', 'setdir /fs-FORMAT', 'set /fk-FORMAT v', 'setdir /fk-FORMAT'),
+  ...formats('updatedir --ttl 900 /fd-FORMAT', 'updatedir /fdt-FORMAT', 'updatedir /none-FORMAT'),
+  ...formats('rmdir /fdt-FORMAT', 'rm -r /fdt-FORMAT', 'rm /fd-FORMAT', 'rm --dir /fd-FORMAT', 'rmdir /fs-FORMAT'),
+  ...formats('rm -r --dir /fk-FORMAT', 'rm -r /q-FORMAT'),
+  ...['rmdir /d', 'rm /d', 'rm --dir /d', 'rmdir /d2', 'rmdir /a', 'rm -r /d', 'rm / -r'].map(line),
   ...['rm --with-value 5 /a', 'set /a 1', 'rm --with-index 1 /a', 'rm --with-index @/a /a', 'rm -r /q', 'rm'].map(line),
   ...['--timeout 21s --total-timeout 31s get /b', '--no-sync get /b', '--debug --no-sync get /b', 'nosuchcommand'].map(
     line,
@@ -187,7 +200,13 @@ export const USER_COMMANDS: readonly Command[] = [
     'user get ann',
   ].map(line),
   { args: ['user', 'passwd', 'ann'], stdin: 'annpw\n' },
-  ...['role add reader', 'role add reader', 'role grant reader', 'role grant reader --path /open/* --read'].map(line),
+  ...[
+    'role add reader',
+    'role get reader',
+    'role add reader',
+    'role grant reader',
+    'role grant reader --path /open/* --read',
+  ].map(line),
   ...['role grant reader --path /mine --readwrite', 'role grant reader --path /w --write', 'role get reader'].map(line),
   ...[
     'role grant reader --path /w --write',

@@ -89,7 +89,7 @@ function mask(text: string): string {
     .replace(/\b[0-9a-f]{15,16}\b/g, 'ID')
     .replace(/\[\d+ != \d+\]/g, '[N != N]')
     .replace(/(Index: |"(?:modified|created)Index":|_INDEX=|\[)\d+/g, '$1N')
-    .replace(/ \[N\]|(?<=\/q\/)\d{20}/g, 'N')
+    .replace(/ \[N\]|(?<=\/q[-a-z]*\/)\d{20}/g, 'N')
     .replace(/(TTL: |"ttl":)\d+/g, '$1N')
     .replace(/"expiration":"[^"]*"/g, '"expiration":"T"')
     .replace(/waitIndex=\d+/g, 'waitIndex=N')

@@ -50,6 +50,12 @@ export interface Member {
   readonly clientURLs: readonly string[]
 }
 
+/** The same as JSON: Go writes a list that was never given as null. */
+interface ListedMember extends Omit<Member, 'peerURLs' | 'clientURLs'> {
+  readonly peerURLs?: readonly string[] | null
+  readonly clientURLs?: readonly string[] | null
+}
+
 /** The servers of one command. Close it at the end, or bind it with `await using`. */
 export class Cluster {
   readonly options: ClientOptions
@@ -103,7 +109,12 @@ export class Cluster {
   async members(): Promise<readonly Member[]> {
     const { status, text } = await this.ask({ method: 'GET', target: '/v2/members' })
     if (status !== 200) throw new AskFailed(`unexpected status code ${status}`)
-    return (parseJson(text) as { readonly members: readonly Member[] }).members
+    const { members } = parseJson(text) as { readonly members?: readonly ListedMember[] | null }
+    return (members ?? []).map((member) => ({
+      ...member,
+      peerURLs: member.peerURLs ?? [],
+      clientURLs: member.clientURLs ?? [],
+    }))
   }
 
   /** Whether a URL that a member publishes may be asked; see `PublishedUrls`. */

@@ -134,7 +134,9 @@ async function putDirectory(
   words: KeyWords,
   prevExist: 'true' | 'false' | undefined,
 ): Promise<void> {
-  await put(cluster, key, { dir: 'true', prevExist }, { ttl: ttlOf(words) }, prevExist === 'false')
+  const once = prevExist === 'false'
+  const { event, index } = await put(cluster, key, { dir: 'true', prevExist }, { ttl: ttlOf(words) }, once)
+  if (!isSimple(words)) printEvent(event, index, words.output)
 }
 
 async function remove(cluster: Cluster, key: string, words: KeyWords): Promise<void> {
@@ -145,7 +147,7 @@ async function remove(cluster: Cluster, key: string, words: KeyWords): Promise<v
     prevIndex: words.withIndex || undefined,
   }
   const { event, index } = await ask(cluster, { method: 'DELETE', target: keyUrl(key, query), once: true })
-  if (event.node.dir !== true) printEvent(event, index, words.output)
+  if (event.node.dir !== true || !isSimple(words)) printEvent(event, index, words.output)
 }
 
 async function get(cluster: Cluster, key: string, words: KeyWords): Promise<void> {
@@ -157,7 +159,7 @@ async function get(cluster: Cluster, key: string, words: KeyWords): Promise<void
 async function list(cluster: Cluster, key: string, words: KeyWords): Promise<void> {
   const { event, index } = await read(cluster, key, words)
   const { node } = event
-  if (words.output !== undefined && words.output !== 'simple') {
+  if (!isSimple(words)) {
     printEvent(event, index, words.output)
     return
   }
@@ -204,6 +206,11 @@ export function eventOf(text: string): EventJson {
 export function refusal(text: string): string {
   const said = parseJson(text) as { errorCode?: number; message?: string; cause?: string; index?: number } | null
   return `${said?.errorCode ?? 0}: ${said?.message ?? ''} (${said?.cause ?? ''}) [${said?.index ?? 0}]`
+}
+
+/** Of directories etcdctl says nothing in this form. */
+function isSimple({ output = 'simple' }: KeyWords): boolean {
+  return output === 'simple'
 }
 
 /** Not positive: none, as etcdctl takes it. */

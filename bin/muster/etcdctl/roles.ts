@@ -19,9 +19,12 @@ interface RoleWords extends ConnectionWords {
   readonly readwrite?: boolean
 }
 
+/** Go writes a list that was never given as null. */
+type Patterns = readonly string[] | null
+
 interface RoleJson {
   readonly role?: string
-  readonly permissions?: { readonly kv?: { readonly read?: readonly string[]; readonly write?: readonly string[] } }
+  readonly permissions?: { readonly kv?: { readonly read?: Patterns; readonly write?: Patterns } }
 }
 
 const NO_PERMISSIONS = { kv: { read: null, write: null } }
@@ -71,7 +74,7 @@ async function get(made: Command): Promise<void> {
   const name = nameIn(made)
   await using api = await AuthApi.open(made)
   const { role = '', permissions } = (await api.read('roles', name)) as RoleJson
-  const lines = (patterns: readonly string[] = []): string => patterns.map((pattern) => `\t${pattern}\n`).join('')
+  const lines = (patterns?: Patterns): string => (patterns ?? []).map((pattern) => `\t${pattern}\n`).join('')
   const { read, write } = permissions?.kv ?? {}
   print(`Role: ${role}\nKV Read:\n${lines(read)}KV Write:\n${lines(write)}`.replace(/\n$/, ''))
 }
