@@ -9,6 +9,7 @@
  */
 import { readFileSync } from 'node:fs'
 import process from 'node:process'
+import { createSecureContext } from 'node:tls'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { type ClientOptions, TIMER_MS_MAX } from '../../src/client/options.ts'
 import { type EndpointWords, ourVariable, serversOf, variable } from './endpoints.ts'
@@ -167,7 +168,21 @@ function readTls({ caFile, certFile, keyFile }: TlsFiles): TlsTexts {
   if ((certFile === undefined) !== (keyFile === undefined)) {
     throw new RangeError(`a certificate and its key belong together [key: ${keyFile ?? ''}, cert: ${certFile ?? ''}]`)
   }
-  return { ...readPem('ca', caFile), ...readPem('cert', certFile), ...readPem('key', keyFile) }
+  const texts = { ...readPem('ca', caFile), ...readPem('cert', certFile), ...readPem('key', keyFile) }
+  checkPair(texts)
+  return texts
+}
+
+/** Whatever else is wrong with them is told when a connection is made. @throws RangeError, in etcdctl's words. */
+function checkPair({ cert, key }: TlsTexts): void {
+  if (cert === undefined || key === undefined) return
+  try {
+    createSecureContext({ cert, key })
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ERR_OSSL_X509_KEY_VALUES_MISMATCH') {
+      throw new RangeError('tls: private key does not match public key')
+    }
+  }
 }
 
 function readPem(name: 'ca' | 'cert' | 'key', file: string | undefined): TlsTexts {

@@ -4,6 +4,7 @@
  * Owns: reading answers with a bad status, and what undici and Node.js throw.
  */
 import { ApiError, ClientError } from './errors.ts'
+import { tlsSentence } from './tls-failures.ts'
 
 /** What is known of an answer. */
 export interface BadAnswer {
@@ -58,5 +59,5 @@ function describe(thrown: unknown): { readonly code: string; readonly message: s
   if (!(thrown instanceof Error)) return { code: '', message: String(thrown) }
   const code = 'code' in thrown && typeof thrown.code === 'string' ? thrown.code : ''
   // A name with several addresses gives an AggregateError without a message of its own.
-  return { code, message: thrown.message === '' ? code : thrown.message }
+  return { code, message: tlsSentence(thrown) ?? (thrown.message === '' ? code : thrown.message) }
 }

@@ -10,6 +10,7 @@ import type { Endpoints } from './endpoints.ts'
 import { ClientError } from './errors.ts'
 import type { Ask } from './http.ts'
 import { type ClientTls, CONNECT_MS_MAX, type Connect, type Settings } from './options.ts'
+import { refusalOf } from './tls-failures.ts'
 
 /** Bytes of an answer that is taken as a whole: a value of 10 MiB, twice, with every character escaped. */
 export const ANSWER_BYTES_MAX = 128 * 1024 * 1024
@@ -58,6 +59,7 @@ export class Wire {
 
   /** Whether nothing of the request can have reached a server. @param thrown by `send`. */
   isNeverSent(thrown: unknown): boolean {
+    if (refusalOf(thrown) !== undefined) return true
     return typeof thrown === 'object' && thrown !== null && this.#neverSent.has(thrown)
   }
 
@@ -137,9 +139,21 @@ function connectorOf(tls: ClientTls, connect: Connect): buildConnector.connector
       return
     }
     // Of a socket undici uses what every stream has. It is not ready to be called back at once.
-    if (made === undefined) usual(target, done)
+    if (made === undefined) usual(target, (...outcome) => done(...withItsRefusal(outcome)))
     else queueMicrotask(() => done(null, made as Socket))
   }
+}
+
+/**
+ * Ends a connection with the server's refusal of this side's certificate. It comes after the handshake, and the end of the connection
+ * right behind it, which is all that undici would tell.
+ */
+function withItsRefusal(outcome: Parameters<buildConnector.Callback>): Parameters<buildConnector.Callback> {
+  const [, socket] = outcome
+  socket?.once('error', (error) => {
+    if (refusalOf(error) !== undefined) socket.destroy(error)
+  })
+  return outcome
 }
 
 /** Where a redirect leads; undefined when it is none, or leads from https to http. */

@@ -11,6 +11,7 @@ import process from 'node:process'
 import { ApiError, ClientError } from '../../../src/client/errors.ts'
 import { Http } from '../../../src/client/http.ts'
 import type { ClientOptions } from '../../../src/client/options.ts'
+import { isPlain, refusalOf } from '../../../src/client/tls-failures.ts'
 import { type ConnectionWords, connectionOf } from '../connection.ts'
 import { PublishedUrls } from '../endpoints.ts'
 import { AskFailed, ClusterFailed, CommandFailed, INVALID_JSON, reported, STATUS } from './failures.ts'
@@ -141,6 +142,7 @@ export class Cluster {
     const total = question.waits === true ? undefined : AbortSignal.timeout(this.#totalMs)
     const last = this.#endpoints === this.#given ? [] : this.#given.filter((url) => !this.#endpoints.includes(url))
     const failures: string[] = []
+    const hints = new Set<string>()
     let isUnconnected = true
     let isUnsure = false
     for (const endpoint of [...this.#endpoints, ...last]) {
@@ -153,12 +155,14 @@ export class Cluster {
         if (total?.aborted === true) throw new AskFailed('context deadline exceeded', true)
         if (!(error instanceof ClientError)) throw error
         failures.push(wordsOf(error, endpoint))
+        for (const hint of this.#hintsOn(error, endpoint)) hints.add(hint)
         isUnconnected &&= isConnecting(error)
         isUnsure ||= question.method !== 'GET' && !error.definite
         if (isUnsure) break
       }
     }
-    throw new ClusterFailed(failures, { isUnconnected, isUnsure, isShort: question.once === true })
+    if (hints.size > 0 && question.method !== 'GET' && !isUnsure) hints.add('muster: the change was not made')
+    throw new ClusterFailed(failures, { isUnconnected, isUnsure, isShort: question.once === true, hints: [...hints] })
   }
 
   /** Ends all connections. */
@@ -181,6 +185,23 @@ export class Cluster {
       ...(json === true ? { contentType: 'application/json' } : {}),
       ...(waits === true ? { waits, timeoutMs: NO_LIMIT_MS, bodyTimeoutMs: 0 } : { timeoutMs: this.#timeoutMs }),
     })
+  }
+
+  /** What etcdctl's words for a failure do not tell a user who never heard of alerts. */
+  #hintsOn(error: ClientError, endpoint: string): readonly string[] {
+    const cause = causeOf(error)
+    const showsNone = this.options.tls?.cert === undefined
+    if (isPlain(cause)) return [`muster: ${endpoint} speaks no TLS: name it with http:// rather than https://`]
+    if (refusalOf(cause) !== undefined) {
+      return showsNone
+        ? [`muster: ${endpoint} wants a client certificate: --cert-file and --key-file`]
+        : [`muster: ${endpoint} does not trust the client certificate that was shown`]
+    }
+    if (cause?.code !== 'UND_ERR_SOCKET' || !endpoint.startsWith('https:')) return []
+    // Servers made of Node.js give no reason when they do not trust a certificate, and some none when they miss one.
+    return showsNone
+      ? [`muster: ${endpoint} may want a client certificate: --cert-file and --key-file`]
+      : [`muster: ${endpoint} may not trust the client certificate that was shown`]
   }
 
   /** Goes on with a server that answered. */
@@ -272,6 +293,9 @@ function wordsOf(error: ClientError, endpoint: string): string {
   }
   if (error.code === 'MUSTER_CLIENT_TIMEOUT') return `client: endpoint ${endpoint} exceeded header timeout`
   const cause = causeOf(error)
+  const refusal = refusalOf(cause)
+  if (refusal !== undefined) return `remote error: tls: ${refusal}`
+  if (isPlain(cause)) return 'http: server gave HTTP response to HTTPS client'
   const { code = '', address, port, hostname } = cause ?? {}
   const reason = REASONS[code]
   if (reason !== undefined) return `dial tcp ${address}:${port}: ${reason}`

@@ -8,6 +8,8 @@ import process from 'node:process'
 /** Exit statuses of etcdctl's v2 commands. */
 export const STATUS = { done: 0, wrong: 1, noConnection: 2, refused: 4, unhealthy: 5 } as const
 
+const UNSURE = 'muster: the change may have been made all the same'
+
 /** Ends a command: `lines` go to standard error, each with a line end unless it has one. */
 export class CommandFailed extends Error {
   override readonly name = 'CommandFailed'
@@ -27,6 +29,8 @@ interface ClusterFate {
   readonly isUnsure: boolean
   /** One failure is told without those words that etcdctl has for a list. */
   readonly isShort: boolean
+  /** What a user can do, a line each. */
+  readonly hints: readonly string[]
 }
 
 /** The servers gave no usable answer. Each of `failures` belongs to one server, in the order in which they were asked. */
@@ -36,14 +40,17 @@ export class ClusterFailed extends Error {
   readonly failures: readonly string[]
   readonly isUnconnected: boolean
   readonly isUnsure: boolean
+  /** Lines for standard error that etcdctl does not have. */
+  readonly notes: readonly string[]
 
-  constructor(failures: readonly string[], { isUnconnected, isUnsure, isShort }: ClusterFate) {
+  constructor(failures: readonly string[], { isUnconnected, isUnsure, isShort, hints }: ClusterFate) {
     const alone = isShort && failures.length === 1
     const list = failures.map((failure, at) => `; error #${at}: ${failure}\n`).join('')
     super(alone ? failures[0] : `client: etcd cluster is unavailable or misconfigured${list}`)
     this.failures = alone ? [] : failures
     this.isUnconnected = isUnconnected
     this.isUnsure = isUnsure
+    this.notes = isUnsure ? [...hints, UNSURE] : hints
   }
 }
 
@@ -61,16 +68,14 @@ export class AskFailed extends Error {
 
 export const INVALID_JSON = 'client: response is invalid json. The endpoint is probably not valid etcd cluster endpoint'
 
-const UNSURE = 'muster: the change may have been made all the same'
-
 /** The form in which commands on keys report an error. */
 export function reported(status: number, error: unknown): CommandFailed {
   if (error instanceof CommandFailed) return error
   const lines = [`Error:  ${wordsOf(error)}`]
   if (error instanceof ClusterFailed) {
-    const { failures, isUnsure } = error
+    const { failures, notes } = error
     if (failures.length > 0) lines.push(failures.map((failure, at) => `error #${at}: ${failure}\n`).join(''))
-    if (isUnsure) lines.push(UNSURE)
+    lines.push(...notes)
   }
   return new CommandFailed(status, ...lines)
 }
@@ -78,8 +83,8 @@ export function reported(status: number, error: unknown): CommandFailed {
 /** The form in which commands on members, users and roles report one. */
 export function plain(error: unknown, before = ''): CommandFailed {
   if (error instanceof CommandFailed) return error
-  const unsure = error instanceof ClusterFailed && error.isUnsure ? [UNSURE] : []
-  return new CommandFailed(STATUS.wrong, before + wordsOf(error), ...unsure)
+  const notes = error instanceof ClusterFailed ? error.notes : []
+  return new CommandFailed(STATUS.wrong, before + wordsOf(error), ...notes)
 }
 
 /** Runs a command; a failure is printed and becomes the exit status. */
