@@ -9,6 +9,7 @@ import process from 'node:process'
 
 /** Where etcd listens, today and as it did at first. */
 const ENDPOINTS_DEFAULT = 'http://127.0.0.1:2379,http://127.0.0.1:4001'
+const ENDPOINT_VARIABLES = ['ETCDCTL_ENDPOINTS', 'ETCDCTL_ENDPOINT', 'ETCDCTL_PEERS', 'ETCD_MACHINES', 'ETCD_HOST']
 /** Secure first: whatever is insecure counts only when it is asked for. */
 const SERVICES = [
   { name: '_etcd-client-ssl._tcp', scheme: 'https' },
@@ -28,6 +29,18 @@ export interface EndpointWords {
 export interface Servers {
   readonly endpoints: readonly string[]
   readonly servername: string | undefined
+}
+
+/** Whether the words themselves say which servers. */
+export function areServersGiven({ endpoints, endpoint, peers, discoverySrv }: EndpointWords): boolean {
+  return Boolean(endpoints || endpoint || peers || discoverySrv)
+}
+
+/** Whether a variable says it. */
+export function areServersInVariables(): boolean {
+  return (
+    ourVariable('ENDPOINTS') !== undefined || variable('ETCDCTL_DISCOVERY_SRV', ...ENDPOINT_VARIABLES) !== undefined
+  )
 }
 
 /** Asks words, variables and DNS, in this order. @throws RangeError when DNS knows no server of a domain. */
@@ -80,11 +93,7 @@ export function variable(...names: readonly string[]): string | undefined {
 function namedEndpoints(words: EndpointWords): string {
   const word = words.endpoints || words.endpoint || words.peers
   const named = word || ourVariable('ENDPOINTS')
-  return (
-    named ??
-    variable('ETCDCTL_ENDPOINTS', 'ETCDCTL_ENDPOINT', 'ETCDCTL_PEERS', 'ETCD_MACHINES', 'ETCD_HOST') ??
-    ENDPOINTS_DEFAULT
-  )
+  return named ?? variable(...ENDPOINT_VARIABLES) ?? ENDPOINTS_DEFAULT
 }
 
 async function discover(domain: string, insecure: boolean): Promise<readonly string[]> {

@@ -53,6 +53,32 @@ test('a member that says that it is not is not', async () => {
   })
 })
 
+test('words for all commands name the members to ask, and each has to be well', async () => {
+  const well = await fakeMember((_request, response) => response.end('{"health":"true"}'))
+  const ill = await fakeMember((_request, response) => response.writeHead(503).end('{"health":"false"}'))
+  const own = { MUSTER_LISTEN_CLIENT_URLS: ill }
+  expect(await muster(['--endpoints', well, 'healthcheck'], own)).toEqual({
+    code: 0,
+    stdout: `healthy: ${well}/health says 200 {"health":"true"}\n`,
+    stderr: '',
+  })
+  expect(await muster(['healthcheck', '--endpoints', `${well},${ill}`])).toEqual({
+    code: 1,
+    stdout: `healthy: ${well}/health says 200 {"health":"true"}\n`,
+    stderr: `unhealthy: ${ill}/health says 503 {"health":"false"}\n`,
+  })
+})
+
+test('a variable that names a cluster counts where none says where a member of this environment listens', async () => {
+  const well = await fakeMember((_request, response) => response.end('{"health":"true"}'))
+  const ill = await fakeMember((_request, response) => response.writeHead(503).end('{"health":"false"}'))
+  expect(await muster(['healthcheck'], { MUSTER_ENDPOINTS: well })).toMatchObject({ code: 0, stderr: '' })
+  expect(await muster(['healthcheck'], { MUSTER_ENDPOINTS: ill, ETCD_LISTEN_CLIENT_URLS: well })).toMatchObject({
+    code: 0,
+    stderr: '',
+  })
+})
+
 test('nobody there is unhealthy, and the line says why', async () => {
   const port = await freePort()
   const { code, stderr } = await muster(['healthcheck', '--url', `http://127.0.0.1:${port}`])
@@ -90,6 +116,14 @@ describe('over https', () => {
     expect(await muster(['healthcheck', '--url', url], env)).toMatchObject({ code: 0, stderr: '' })
     const own = { ETCD_LISTEN_CLIENT_URLS: url, ETCD_CERT_FILE: files.certFile, ETCD_KEY_FILE: files.keyFile }
     expect(await muster(['healthcheck'], own)).toMatchObject({ code: 0, stderr: '' })
+  })
+
+  test('members that --endpoints names are asked with the same files, and not trusted without', async () => {
+    const { url, files } = await secureMember()
+    const own = ['--cert', files.certFile, '--key', files.keyFile]
+    const words = ['healthcheck', '--endpoints', url, ...own]
+    expect(await muster([...words, '--cacert', files.trustedCaFile])).toMatchObject({ code: 0, stderr: '' })
+    expect(await muster(words)).toMatchObject({ code: 1, stderr: expect.stringContaining('certificate') })
   })
 
   test('a member at a URL that was named is not trusted unless somebody vouches for it', async () => {
