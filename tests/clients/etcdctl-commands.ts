@@ -98,6 +98,7 @@ export const WORD_COMMANDS: readonly Command[] = [
   ...['set --ttl -1 /h v', 'set --ttl=-1 /h v', 'set --ttl 1_000 /h v', 'set --ttl 99999999999999999999 /h v'].map(
     line,
   ),
+  ...['set --swap-with-index -1 /h v', 'rm --with-index -1 /h'].map(line),
   ...['watch --after-index 1x /a', 'exec-watch', 'exec-watch /a', 'exec-watch -- /a', '---x', '-=x', 'get --=x /a'].map(
     line,
   ),
@@ -146,6 +147,8 @@ export const WORD_COMMANDS: readonly Command[] = [
   { args: ['mk', '/piped2'], stdin: 'line 1\nline 2\n' },
   { args: ['update', '/piped2'], stdin: 'x' },
   ...['member remove', 'member update', 'member add x http://a', 'member add x http://127.0.0.1:1?q'].map(line),
+  ...['member add x http://127.0.0.1:PEER', 'member update 1 http://[::1]:x', 'member add x http://a:1:2'].map(line),
+  { args: ['member', 'add', 'x', 'http://a b:1'] },
 ]
 
 /** Changes that watches look back on, and the watches. */

@@ -116,7 +116,7 @@ async function make(cluster: Cluster, key: string, words: KeyWords, args: readon
 
 async function set(cluster: Cluster, key: string, words: KeyWords, args: readonly string[]): Promise<void> {
   const form = { value: await readValue(args), ttl: ttlOf(words) }
-  const query = { prevValue: words.swapWithValue || undefined, prevIndex: words.swapWithIndex || undefined }
+  const query = { prevValue: words.swapWithValue || undefined, prevIndex: indexOf(words.swapWithIndex) }
   const { event, index } = await put(cluster, key, query, form)
   printEvent(event, index, words.output)
 }
@@ -144,7 +144,7 @@ async function remove(cluster: Cluster, key: string, words: KeyWords): Promise<v
     dir: words.dir,
     recursive: words.recursive,
     prevValue: words.withValue || undefined,
-    prevIndex: words.withIndex || undefined,
+    prevIndex: indexOf(words.withIndex),
   }
   const { event, index } = await ask(cluster, { method: 'DELETE', target: keyUrl(key, query), once: true })
   if (event.node.dir !== true || !isSimple(words)) printEvent(event, index, words.output)
@@ -206,6 +206,11 @@ export function eventOf(text: string): EventJson {
 export function refusal(text: string): string {
   const said = parseJson(text) as { errorCode?: number; message?: string; cause?: string; index?: number } | null
   return `${said?.errorCode ?? 0}: ${said?.message ?? ''} (${said?.cause ?? ''}) [${said?.index ?? 0}]`
+}
+
+/** 0: none. A negative one becomes the index that Go makes of it, which no key has: the comparison fails, as etcdctl's does. */
+function indexOf(given = 0): string | undefined {
+  return given === 0 ? undefined : `${BigInt.asUintN(64, BigInt(given))}`
 }
 
 /** Of directories etcdctl says nothing in this form. */

@@ -138,6 +138,16 @@ export function messageIn(text: string): string {
 function checkedPeerUrl(text: string): string {
   const url = text.trim()
   const [, scheme = '', host = '', rest = ''] = /^(?:([a-z][\w+.-]*):)?(?:\/\/([^/?#]*))?(.*)$/is.exec(url) ?? []
+  const [port] = /:[^:\]]*$/.exec(host) ?? [':']
+  if (!/^:\d*$/.test(port)) {
+    throw new CommandFailed(
+      STATUS.wrong,
+      `parse ${JSON.stringify(url)}: invalid port ${JSON.stringify(port)} after host`,
+    )
+  }
+  if (host.includes(' ')) {
+    throw new CommandFailed(STATUS.wrong, `parse ${JSON.stringify(url)}: invalid character " " in host name`)
+  }
   if (!/^(https?|unixs?)$/.test(scheme)) {
     throw new CommandFailed(STATUS.wrong, `URL scheme must be http, https, unix, or unixs: ${url}`)
   }
