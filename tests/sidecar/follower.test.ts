@@ -145,6 +145,26 @@ test('with on-success a failed container stays known as critical until it starts
   await lacks('/services/stopped/_meta/h1:stopped:80')
 })
 
+test.each([
+  [0, 'stopped'],
+  [129, 'stopped'],
+  [192, 'stopped'],
+  [1, 'failed'],
+  [128, 'failed'],
+  [193, 'failed'],
+  [255, 'failed'],
+  [-1, 'failed'],
+] as const)('with on-success a container that ends with %i counts as %s', async (code, ended) => {
+  const { fake, store, follower, has, lacks } = await rig({ deregister: 'on-success' })
+  const web = fake.run(WEB)
+  await follower.start()
+  await has('/services/web/h1:web:80')
+  fake.die(web, code)
+  await lacks('/services/web/h1:web:80')
+  if (ended === 'stopped') await lacks('/services/web/_meta/h1:web:80')
+  else await eventually('the record', () => store.keys.get('/services/web/_meta/h1:web:80')?.includes('"critical"'))
+})
+
 test('a container that says nonsense does not keep the others from being announced', async () => {
   const { fake, store, follower, has } = await rig()
   fake.run({

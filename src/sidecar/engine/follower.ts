@@ -35,8 +35,8 @@ export interface FollowOptions extends LookRules {
 const BACK_OFF_MS_MAX = 10_000
 const LOOK_MS_MAX = 10_000
 const AGAIN_MS = 30_000
-/** Bit of an exit status that says that a signal ended it, as `docker stop` does. */
-const SIGNAL_BIT = 128
+/** Signals are numbered 1 to this; an exit status of 128 and that number says that one ended it, as `docker stop` does. */
+const SIGNAL_MAX = 64
 
 export class Follower {
   readonly #options: FollowOptions
@@ -197,7 +197,7 @@ export class Follower {
 
   #died(id: string, { State }: Container): void {
     const code = State?.ExitCode ?? 0
-    if (this.#options.deregister === 'always' || code === 0 || (code & SIGNAL_BIT) !== 0) return this.#forget(id)
+    if (this.#options.deregister === 'always' || isOnPurpose(code)) return this.#forget(id)
     this.#failed.add(id)
     const before = this.#holders.get(id)
     if (before === undefined) return
@@ -223,6 +223,11 @@ export class Follower {
       }
     }
   }
+}
+
+/** Whether an exit status is one of success or of a signal. 255 has the bit 128 too, but is what `exit(-1)` gives. */
+function isOnPurpose(code: number): boolean {
+  return code === 0 || (code > 128 && code <= 128 + SIGNAL_MAX)
 }
 
 /** Whether a failure is about the one container that was asked for: the engine answered, or took too long, and is there. */
