@@ -14,8 +14,10 @@ import { Engine } from '../../src/sidecar/engine/engine.ts'
 import { Follower } from '../../src/sidecar/engine/follower.ts'
 import { lookAt } from '../../src/sidecar/engine/look.ts'
 import type { ContainerRules } from '../../src/sidecar/engine/metadata.ts'
+import { Nonsense } from '../../src/sidecar/engine/shapes.ts'
 import { Ownership } from '../../src/sidecar/ownership.ts'
 import { SILENT } from '../../src/sidecar/ports.ts'
+import { RegisterError } from '../../src/sidecar/register-error.ts'
 import { parseRegistry, type Registry } from '../../src/sidecar/registry-uri.ts'
 import { ownAddress, type Service } from '../../src/sidecar/service.ts'
 import { readServices } from '../../src/sidecar/services-file.ts'
@@ -234,11 +236,19 @@ async function dryRun(
   const { signal } = new AbortController()
   const look = { rules, ttl: settings.ttl, log: SILENT }
   printKeys(services, settings)
-  for (const [id, runs] of await engine.list(signal)) {
-    const looked = runs ? await lookAt(engine, id, look, signal) : undefined
-    printKeys(looked?.services ?? [], settings)
+  const { containers, nonsense } = await engine.list(signal)
+  const missing = nonsense === undefined ? [] : [`some of the list: ${nonsense.message}`]
+  for (const [id, runs] of containers) {
+    try {
+      const looked = runs ? await lookAt(engine, id, look, signal) : undefined
+      printKeys(looked?.services ?? [], settings)
+    } catch (error) {
+      if (!(error instanceof RegisterError && error.cause instanceof Nonsense)) throw error
+      missing.push(`container ${id}: ${error.cause.message}`)
+    }
   }
-  return 0
+  for (const what of missing) process.stderr.write(`muster: left out: ${what}\n`)
+  return missing.length === 0 ? 0 : 1
 }
 
 function whenOf(text: string): 'always' | 'on-success' {

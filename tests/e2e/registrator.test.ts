@@ -126,6 +126,17 @@ test('what would be written is shown, and one pass can be made', async () => {
   expect(await read('/services/once/h3:once:80')).toBe('10.0.0.5:9000')
 })
 
+test('a dry run prints the others of a container of which the engine tells nonsense', async () => {
+  const { engine, registry, start } = await rig()
+  const odd = engine.run({ name: 'odd', ports: { '1/tcp': 1 } })
+  engine.run({ name: 'web', ports: { '80/tcp': 9_000 } })
+  engine.texts.set(`/containers/${odd}/json`, 'null')
+  const dry = start('-ip', '10.0.0.5', '-hostname', 'h4', '--dry-run', registry)
+  expect((await dry.exited).code).toBe(1)
+  expect(dry.stdout).toContain('h4:web:80')
+  expect(dry.stderr).toContain(`left out: container ${odd}: it says nonsense`)
+})
+
 test('wrong words are told', async () => {
   const { start } = await rig()
   const consul = start('consul://127.0.0.1:8500')

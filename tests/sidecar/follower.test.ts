@@ -1,47 +1,12 @@
 /** Containers that come and go, and an engine that goes away. */
 import { expect, onTestFinished, test, vi } from 'vitest'
-import { Agent } from '../../src/sidecar/agent.ts'
 import { Engine } from '../../src/sidecar/engine/engine.ts'
-import { Follower, type FollowOptions } from '../../src/sidecar/engine/follower.ts'
 import { SILENT } from '../../src/sidecar/ports.ts'
-import { settleAnnouncing } from '../../src/sidecar/settings.ts'
 import { eventually } from '../support/eventually.ts'
-import { FakeEngine } from '../support/fake-engine.ts'
-import { FakeKeyStore } from '../support/fake-key-store.ts'
-
-const rules = {
-  ...{ hostName: 'h1', ip: '', ownAddress: '10.0.0.5', internal: false, explicit: false, ipLabel: '', tags: '' },
-  ...{ checkDefault: undefined, deregisterAfter: undefined, allowsCommands: false },
-}
-const WEB = { name: 'web', ports: { '80/tcp': 32_768 } }
-
-async function rig(options: Partial<FollowOptions> = {}) {
-  const fake = await FakeEngine.start()
-  const store = new FakeKeyStore()
-  const agent = new Agent({ store, settings: settleAnnouncing({}), log: SILENT, shutdownMs: 1_000 })
-  let listed = 0
-  const onListed = async (): Promise<void> => void listed++
-  const engine = new Engine(`unix://${fake.path}`)
-  const rest = {
-    rules,
-    ttl: 30,
-    deregister: 'always',
-    relistMs: Number.POSITIVE_INFINITY,
-    log: SILENT,
-    onListed,
-  } as const
-  const follower = new Follower({ engine, agent, ...rest, ...options })
-  onTestFinished(async () => {
-    await follower.close()
-    await agent.close(false)
-  })
-  const has = (path: string) => eventually(path, () => store.keys.has(path))
-  const lacks = (path: string) => eventually(`no ${path}`, () => !store.keys.has(path))
-  return { fake, store, agent, follower, has, lacks, listings: () => listed }
-}
+import { followerRig, WEB } from '../support/follower-rig.ts'
 
 test('those that run already are announced, and those that start and die later', async () => {
-  const { fake, store, follower, has, lacks } = await rig()
+  const { fake, store, follower, has, lacks } = await followerRig()
   fake.run(WEB)
   await follower.start()
   await has('/services/web/h1:web:80')
@@ -54,7 +19,7 @@ test('those that run already are announced, and those that start and die later',
 })
 
 test('it listens before it lists, so that nothing is missed in between', async () => {
-  const { fake, follower, has } = await rig()
+  const { fake, follower, has } = await followerRig()
   fake.run(WEB)
   let once = true
   fake.beforeInspect = () => {
@@ -67,7 +32,7 @@ test('it listens before it lists, so that nothing is missed in between', async (
 })
 
 test('while the engine is away everything stays, and afterwards what was missed is made up for', async () => {
-  const { fake, store, follower, has, lacks } = await rig()
+  const { fake, store, follower, has, lacks } = await followerRig()
   const web = fake.run(WEB)
   fake.run({ name: 'stays', ports: { '80/tcp': 9_000 } })
   await follower.start()
@@ -85,7 +50,7 @@ test('while the engine is away everything stays, and afterwards what was missed 
 })
 
 test('an engine that is not there yet is waited for', async () => {
-  const { fake, follower, has } = await rig()
+  const { fake, follower, has } = await followerRig()
   await fake.stop()
   const started = follower.start()
   fake.run(WEB, false)
@@ -95,7 +60,7 @@ test('an engine that is not there yet is waited for', async () => {
 })
 
 test('events that were never told are made up for by listing', async () => {
-  const { fake, follower, has, lacks, listings } = await rig()
+  const { fake, follower, has, lacks, listings } = await followerRig()
   const web = fake.run(WEB)
   await follower.start()
   const gone = fake.run({ name: 'gone', ports: { '80/tcp': 9_002 } })
@@ -112,7 +77,7 @@ test('events that were never told are made up for by listing', async () => {
 })
 
 test('HEALTHCHECK decides while there is no check of its own', async () => {
-  const { fake, store, follower, has, lacks } = await rig()
+  const { fake, store, follower, has, lacks } = await followerRig()
   const sick = fake.run({ ...WEB, health: 'starting' })
   await follower.start()
   await has('/services/web/_meta/h1:web:80')
@@ -125,7 +90,7 @@ test('HEALTHCHECK decides while there is no check of its own', async () => {
 })
 
 test('with on-success a failed container stays known as critical until it starts again or is removed', async () => {
-  const { fake, store, follower, has, lacks } = await rig({ deregister: 'on-success' })
+  const { fake, store, follower, has, lacks } = await followerRig({ deregister: 'on-success' })
   const web = fake.run(WEB)
   await follower.start()
   await has('/services/web/h1:web:80')
@@ -155,7 +120,7 @@ test.each([
   [255, 'failed'],
   [-1, 'failed'],
 ] as const)('with on-success a container that ends with %i counts as %s', async (code, ended) => {
-  const { fake, store, follower, has, lacks } = await rig({ deregister: 'on-success' })
+  const { fake, store, follower, has, lacks } = await followerRig({ deregister: 'on-success' })
   const web = fake.run(WEB)
   await follower.start()
   await has('/services/web/h1:web:80')
@@ -166,7 +131,7 @@ test.each([
 })
 
 test('a container that says nonsense does not keep the others from being announced', async () => {
-  const { fake, store, follower, has } = await rig()
+  const { fake, store, follower, has } = await followerRig()
   fake.run({
     name: 'bad',
     env: ['SERVICE_NAME=_hidden', 'SERVICE_CHECK_HTTP=/x', 'SERVICE_CHECK_RISE=0'],
@@ -179,7 +144,7 @@ test('a container that says nonsense does not keep the others from being announc
 })
 
 test('one that crashes again and again is not announced between its tries', async () => {
-  const { fake, follower, has, lacks } = await rig()
+  const { fake, follower, has, lacks } = await followerRig()
   const web = fake.run(WEB)
   await follower.start()
   await has('/services/web/h1:web:80')
@@ -190,7 +155,7 @@ test('one that crashes again and again is not announced between its tries', asyn
 })
 
 test('a proxy that does not let lists through empties nothing, and ends nothing', async () => {
-  const { fake, store, follower, has } = await rig()
+  const { fake, store, follower, has } = await followerRig()
   fake.run(WEB)
   await follower.start()
   await has('/services/web/h1:web:80')
@@ -209,7 +174,7 @@ test.each(['hangs', 'fails'] as const)(
   async (silence) => {
     const lines: string[] = []
     const warn = (_: object, line: string): void => void lines.push(line)
-    const { fake, store, follower, has, lacks, listings } = await rig({
+    const { fake, store, follower, has, lacks, listings } = await followerRig({
       lookMs: 50,
       againMs: 50,
       log: { ...SILENT, warn },
@@ -238,7 +203,7 @@ test.each(['hangs', 'fails'] as const)(
 )
 
 test('of two containers with one name and id the one that started last counts, and the end of either leaves the other', async () => {
-  const { fake, store, follower, has } = await rig()
+  const { fake, store, follower, has } = await followerRig()
   const shared = (name: string, startedAt: number, port: number, health?: string) =>
     fake.run({
       ...{ name, startedAt, env: ['SERVICE_NAME=web', 'SERVICE_ID=a'], ports: { '80/tcp': port } },
@@ -270,7 +235,7 @@ test('of two containers with one name and id the one that started last counts, a
 
 test('closing does not wait for the next try to reach an engine that is away', async () => {
   const tried = Promise.withResolvers<void>()
-  const { fake, follower } = await rig({ log: { ...SILENT, warn: () => tried.resolve() } })
+  const { fake, follower } = await followerRig({ log: { ...SILENT, warn: () => tried.resolve() } })
   await fake.stop()
   // The pause before the next try has no end here.
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })

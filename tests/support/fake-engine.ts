@@ -32,6 +32,8 @@ export class FakeEngine {
   refusesLists = false
   /** Containers about which it tells nothing. */
   readonly silences = new Map<string, 'hangs' | 'fails'>()
+  /** Texts that are answered to a path, whatever is so. */
+  readonly texts = new Map<string, string>()
   /** Called before an inspection is answered. */
   beforeInspect: () => void = () => {}
 
@@ -103,7 +105,12 @@ export class FakeEngine {
   }
 
   tell(action: string, id: string): void {
-    const event = `${JSON.stringify({ Type: 'container', Action: action, Actor: { ID: id } })}\n`
+    this.tellText(JSON.stringify({ Type: 'container', Action: action, Actor: { ID: id } }))
+  }
+
+  /** A line among the events, whatever it says. */
+  tellText(line: string): void {
+    const event = `${line}\n`
     for (const listener of this.#listeners) {
       // In two pieces, as a socket may deliver it.
       listener.write(event.slice(0, 10))
@@ -114,7 +121,9 @@ export class FakeEngine {
   #answer(url: string, response: ServerResponse): void {
     const path = url.split('?')[0] ?? ''
     this.asked.push(path)
-    if (path === '/events') {
+    const text = this.texts.get(path)
+    if (text !== undefined) response.end(text)
+    else if (path === '/events') {
       response.writeHead(200, { 'content-type': 'application/json' }).flushHeaders()
       this.#listeners.add(response)
       response.on('close', () => this.#listeners.delete(response))

@@ -1,7 +1,7 @@
 /**
- * A container as Docker and Podman describe it: the few fields that matter here, none of which need be there.
+ * A container as Docker and Podman describe it: the few fields that matter here, most of which need not be there.
  *
- * Owns: the shapes. Source: the engine's HTTP API, `GET /containers/{id}/json` and `GET /events`.
+ * Owns: the types, which `shapes.ts` holds the engine's answers to. Source: the engine's HTTP API, `GET /containers/{id}/json` and `GET /events`.
  */
 
 export interface Container {
@@ -13,16 +13,16 @@ export interface Container {
     readonly Env?: readonly string[] | null
     readonly Labels?: Readonly<Record<string, string>> | null
     readonly ExposedPorts?: Readonly<Record<string, unknown>> | null
-  }
-  readonly HostConfig?: { readonly NetworkMode?: string }
+  } | null
+  readonly HostConfig?: { readonly NetworkMode?: string } | null
   readonly NetworkSettings?: {
     readonly IPAddress?: string
     /** `80/tcp` → where it is published. */
     readonly Ports?: Readonly<Record<string, readonly PortBinding[] | null>> | null
-    readonly Networks?: Readonly<Record<string, { readonly IPAddress?: string }>> | null
-  }
-  readonly State?: {
-    readonly Running?: boolean
+    readonly Networks?: Readonly<Record<string, { readonly IPAddress?: string } | null>> | null
+  } | null
+  readonly State: {
+    readonly Running: boolean
     /** It has ended and waits to be started anew; Docker counts that as running, too. */
     readonly Restarting?: boolean
     readonly ExitCode?: number
@@ -42,19 +42,18 @@ export interface PortBinding {
 
 /** Something happened to a container or a network. */
 export interface EngineEvent {
-  readonly Type?: string
-  /** `start`, `die`, `health_status: healthy`, … */
-  readonly Action?: string
-  readonly Actor?: { readonly ID?: string; readonly Attributes?: Readonly<Record<string, string>> }
+  /** The container that it is about; undefined: none. */
+  readonly id: string | undefined
+  readonly isRemoval: boolean
 }
 
 /** Whether its processes are there. One that crashes again and again is not, between its tries. */
 export function isRunning({ State }: Container): boolean {
-  return State?.Running === true && State.Restarting !== true
+  return State.Running && State.Restarting !== true
 }
 
 /** What a HEALTHCHECK says: `healthy`, `unhealthy` or `starting`; undefined where there is none. */
 export function healthOf({ State }: Container): string | undefined {
-  const status = State?.Health?.Status ?? State?.Healthcheck?.Status
+  const status = State.Health?.Status ?? State.Healthcheck?.Status
   return status === undefined || status === '' || status === 'none' ? undefined : status
 }

@@ -1,12 +1,13 @@
 /**
  * Docker or Podman over its socket.
  *
- * Owns: the four requests, taking events apart, bounds of answers. Leaves to others: what containers mean (`metadata.ts`), when to
- * ask (`follower.ts`).
+ * Owns: the three requests, cutting events apart, bounds of answers. Leaves to others: what may be in them (`shapes.ts`), what
+ * containers mean (`metadata.ts`), when to ask (`follower.ts`).
  */
 import { Client, type Dispatcher } from 'undici'
 import { RegisterError } from '../register-error.ts'
 import type { Container, EngineEvent } from './container.ts'
+import { containerOf, eventOf, type Listing, listingOf, Nonsense } from './shapes.ts'
 
 /** How long an answer may take: an engine under load needs seconds to list. Milliseconds. */
 const ANSWER_MS_MAX = 30_000
@@ -42,31 +43,28 @@ export class Engine {
     }
   }
 
-  /** Ids of all containers, and whether each runs. @throws RegisterError `MUSTER_REGISTER_ENGINE`; the signal's reason. */
-  async list(signal: AbortSignal): Promise<ReadonlyMap<string, boolean>> {
-    const listed = await this.#json('/containers/json?all=true', signal)
-    // A proxy in front of the engine may not let this through: that is no empty list.
-    if (!Array.isArray(listed)) throw this.#failed('ask', new Error('it gave no list of containers'), signal)
-    return new Map(
-      (listed as readonly { Id?: string; State?: string }[]).map(({ Id = '', State }) => [
-        Id,
-        State === 'running' || State === 'paused',
-      ]),
-    )
+  /** All containers. @throws RegisterError `MUSTER_REGISTER_ENGINE`; the signal's reason. */
+  list(signal: AbortSignal): Promise<Listing> {
+    return this.#ask('/containers/json?all=true', listingOf, signal)
   }
 
-  /** One container; undefined when there is none. @throws RegisterError `MUSTER_REGISTER_ENGINE`; the signal's reason. */
-  async inspect(id: string, signal: AbortSignal): Promise<Container | undefined> {
-    return (await this.#json(`/containers/${encodeURIComponent(id)}/json`, signal)) as Container | undefined
+  /**
+   * One container; undefined when there is none.
+   *
+   * @throws RegisterError `MUSTER_REGISTER_ENGINE`, because of `Nonsense` where it says that; the signal's reason.
+   */
+  inspect(id: string, signal: AbortSignal): Promise<Container | undefined> {
+    const take = (said: unknown): Container | undefined => (said === undefined ? undefined : containerOf(said))
+    return this.#ask(`/containers/${encodeURIComponent(id)}/json`, take, signal)
   }
 
   /**
    * Begins to listen. Resolves when the engine has begun to tell: what happens from then on is among the events. They end when the
-   * engine ends them, with an error when it breaks off, and with the signal.
+   * engine ends them, with an error when it breaks off, and with the signal. A line that is none is told as `Nonsense`.
    *
    * @throws RegisterError `MUSTER_REGISTER_ENGINE`; the signal's reason.
    */
-  async events(signal: AbortSignal): Promise<AsyncGenerator<EngineEvent, void, void>> {
+  async events(signal: AbortSignal): Promise<AsyncGenerator<EngineEvent | Nonsense, void, void>> {
     const filters = encodeURIComponent(JSON.stringify(EVENT_FILTERS))
     const client = new Client(this.#origin, { ...this.#options, bodyTimeout: 0 })
     try {
@@ -83,7 +81,7 @@ export class Engine {
     body: Dispatcher.ResponseData['body'],
     client: Client,
     signal: AbortSignal,
-  ): AsyncGenerator<EngineEvent, void, void> {
+  ): AsyncGenerator<EngineEvent | Nonsense, void, void> {
     try {
       let text = ''
       body.setEncoding('utf8')
@@ -93,7 +91,7 @@ export class Engine {
         const lines = text.split('\n')
         text = lines.pop() ?? ''
         if (text.length > EVENT_CHARS_MAX) throw new Error('an event has no end')
-        for (const line of lines) if (line.trim() !== '') yield JSON.parse(line) as EngineEvent
+        for (const line of lines) if (line.trim() !== '') yield eventIn(line)
       }
     } catch (error) {
       throw this.#failed('listen to', error, signal)
@@ -102,11 +100,12 @@ export class Engine {
     }
   }
 
-  async #json(path: string, signal: AbortSignal): Promise<unknown> {
+  /** @param take reads the answer, undefined where there is no such thing; it may throw `Nonsense`. */
+  async #ask<T>(path: string, take: (said: unknown) => T, signal: AbortSignal): Promise<T> {
     const client = new Client(this.#origin, this.#options)
     try {
       const { statusCode, body } = await client.request({ method: 'GET', path, signal })
-      if (statusCode === 404) return undefined
+      if (statusCode === 404) return take(undefined)
       let text = ''
       body.setEncoding('utf8')
       for await (const piece of body) {
@@ -114,7 +113,7 @@ export class Engine {
         if (text.length > ANSWER_BYTES_MAX) throw new Error('the answer is too large')
       }
       if (statusCode !== 200) throw new Error(`status ${statusCode}: ${text.slice(0, 200)}`)
-      return JSON.parse(text)
+      return take(JSON.parse(text))
     } catch (error) {
       throw this.#failed('ask', error, signal)
     } finally {
@@ -130,5 +129,14 @@ export class Engine {
       `cannot ${what} the container engine at ${this.#target}: ${why}`,
       error,
     )
+  }
+}
+
+function eventIn(line: string): EngineEvent | Nonsense {
+  try {
+    return eventOf(JSON.parse(line))
+  } catch (error) {
+    if (error instanceof Nonsense) return error
+    return new Nonsense('it says nonsense: an event is no JSON', { cause: error })
   }
 }

@@ -2,8 +2,8 @@
  * Keeps an agent's services what the containers of this machine say.
  *
  * Owns: listening before listing, so that nothing is missed in between; listening again when the engine breaks off; what becomes
- * of a container that died, and of one that the engine says nothing about. Leaves to others: asking (engine), rules (`metadata.ts`),
- * which of two containers counts (holders), announcing (agent).
+ * of a container that died, and of one about which the engine says nothing, or nonsense. Leaves to others: asking (engine), rules
+ * (`metadata.ts`), which of two containers counts (holders), announcing (agent).
  *
  * While the engine is away everything stays announced: containers live on without it, and an empty list would be a lie.
  */
@@ -16,6 +16,7 @@ import { type Container, type EngineEvent, healthOf, isRunning } from './contain
 import type { Engine } from './engine.ts'
 import { type Described, Holders } from './holders.ts'
 import { type Looked, type LookRules, lookAt } from './look.ts'
+import { Nonsense } from './shapes.ts'
 
 export interface FollowOptions extends LookRules {
   readonly engine: Engine
@@ -46,8 +47,12 @@ export class Follower {
   readonly #turn = new Gate(1)
   readonly #holders = new Holders()
   readonly #failed = new Set<string>()
-  /** Containers of which the engine told nothing when it was asked last. */
+  /** Containers of which the engine told nothing, or nonsense, when it was asked last. */
   readonly #unseen = new Set<string>()
+  /** Whether items of the last list were nonsense: any container may be missing from it. */
+  #listsNonsense = false
+  /** Whether an event was nonsense since the last list was asked for. */
+  #passesOver = false
   readonly #listed = Promise.withResolvers<void>()
   #running: Promise<void> | undefined
   #relistAtMs = 0
@@ -122,18 +127,33 @@ export class Follower {
     }
   }
 
-  async #take(events: AsyncGenerator<EngineEvent, void, void>): Promise<void> {
-    for await (const { Type, Action = '', Actor } of events) {
-      const id = Type === 'network' ? Actor?.Attributes?.['container'] : Actor?.ID
+  async #take(events: AsyncGenerator<EngineEvent | Nonsense, void, void>): Promise<void> {
+    for await (const event of events) {
+      if (event instanceof Nonsense) {
+        this.#passOver(event)
+        continue
+      }
+      const { id, isRemoval } = event
       if (id === undefined) continue
-      await this.#turn.run(async () => (Action === 'destroy' ? this.#forget(id) : this.#look(id)))
+      await this.#turn.run(async () => (isRemoval ? this.#forget(id) : this.#look(id)))
     }
+  }
+
+  /** A listing makes up for what it may have told. Until then others go without a word, or they could flood the log. */
+  #passOver(event: Nonsense): void {
+    const { log, againMs = AGAIN_MS } = this.#options
+    if (this.#passesOver) return
+    this.#passesOver = true
+    log.warn({ err: event }, 'an event is passed over: looking at all containers soon')
+    this.#relistAtMs = Math.min(this.#relistAtMs, performance.now() + againMs)
+    this.#alarm.poke()
   }
 
   async #relist(): Promise<void> {
     await this.#turn.run(() => this.#lookAtAll())
-    // A container that could not be seen and is not known has entries all the same, which are none of an earlier agent's.
-    if ([...this.#unseen].some((id) => this.#holders.get(id) === undefined)) return
+    // A container that could not be seen and is not known has entries all the same, which are none of an earlier agent's. So may one
+    // that the list has as nonsense.
+    if (this.#listsNonsense || [...this.#unseen].some((id) => this.#holders.get(id) === undefined)) return
     // Not waited for: it asks the store, which may be away while containers come and go.
     this.#telling ??= this.#options.onListed().finally(() => {
       this.#telling = undefined
@@ -141,14 +161,22 @@ export class Follower {
   }
 
   async #lookAtAll(): Promise<void> {
-    const { engine, relistMs } = this.#options
-    const listed = await engine.list(this.#over.signal)
+    const { engine, relistMs, againMs = AGAIN_MS, log } = this.#options
+    this.#passesOver = false
+    const { containers, nonsense } = await engine.list(this.#over.signal)
+    if (nonsense !== undefined && !this.#listsNonsense)
+      log.warn(
+        { err: nonsense },
+        'the list of containers is not whole: what it lacks stays announced while it is there',
+      )
+    this.#listsNonsense = nonsense !== undefined
     for (const id of new Set([...this.#holders.ids, ...this.#unseen])) {
-      if (!listed.has(id)) this.#forget(id)
-      else if (listed.get(id) === false && !this.#failed.has(id)) await this.#look(id)
+      const runs = containers.get(id)
+      if (runs === undefined) await (nonsense === undefined ? this.#forget(id) : this.#look(id))
+      else if (!runs && !this.#failed.has(id)) await this.#look(id)
     }
-    for (const [id, runs] of listed) if (runs) await this.#look(id)
-    this.#relistAtMs = performance.now() + relistMs
+    for (const [id, runs] of containers) if (runs) await this.#look(id)
+    this.#relistAtMs = performance.now() + (this.#passesOver ? Math.min(againMs, relistMs) : relistMs)
   }
 
   async #lookAgain(): Promise<void> {
@@ -167,7 +195,7 @@ export class Follower {
     const told = healthOf(container)
     const status = told === 'healthy' ? 'passing' : 'critical'
     const health = told === undefined ? undefined : ({ status, output: `HEALTHCHECK: ${told}` } as const)
-    this.#announce(id, { services, health, startedAtMs: Date.parse(container.State?.StartedAt ?? '') })
+    this.#announce(id, { services, health, startedAtMs: Date.parse(container.State.StartedAt ?? '') })
   }
 
   /** What the engine tells of one container; `unseen`: nothing in time, or nonsense, and it is asked again later. */
@@ -185,7 +213,7 @@ export class Follower {
       const isAbout = late.signal.aborted || (error instanceof RegisterError && isAboutOne(error))
       if (this.#over.signal.aborted || !isAbout) throw error
       if (!this.#unseen.has(id))
-        log.warn({ err: error, id }, 'nothing is told of this container: going on with the others')
+        log.warn({ err: error, id }, 'nothing that makes sense is told of this container: going on with the others')
       this.#unseen.add(id)
       this.#againAtMs = Math.min(this.#againAtMs, performance.now() + againMs)
       this.#alarm.poke()
@@ -196,7 +224,7 @@ export class Follower {
   }
 
   #died(id: string, { State }: Container): void {
-    const code = State?.ExitCode ?? 0
+    const code = State.ExitCode ?? 0
     if (this.#options.deregister === 'always' || isOnPurpose(code)) return this.#forget(id)
     this.#failed.add(id)
     const before = this.#holders.get(id)

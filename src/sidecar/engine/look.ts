@@ -1,8 +1,8 @@
 /**
  * What one container is announced as, now.
  *
- * Owns: asking the engine for all that belongs to it, and settling it. A container that says nonsense is left out, with a line in
- * the log: it must not end the agent of all the others.
+ * Owns: asking the engine for all that belongs to it, and settling it. What a container wants and cannot have is left out, with
+ * a line in the log: it must not end the agent of all the others. Leaves to others: answers that are nonsense as such (`shapes.ts`).
  */
 import type { RegisterLog } from '../ports.ts'
 import { RegisterError } from '../register-error.ts'

@@ -174,7 +174,7 @@ function hostOf(container: Container, port: Port, rules: ContainerRules, linked:
 function addressOf({ HostConfig, NetworkSettings }: Container): string {
   const networks = NetworkSettings?.Networks ?? {}
   const own = networks[HostConfig?.NetworkMode ?? '']?.IPAddress
-  const any = Object.values(networks).find(({ IPAddress }) => (IPAddress ?? '') !== '')?.IPAddress
+  const any = Object.values(networks).find((network) => (network?.IPAddress ?? '') !== '')?.IPAddress
   return own || NetworkSettings?.IPAddress || any || ''
 }
 
