@@ -32,6 +32,7 @@ const ENTRIES_BYTES_DEFAULT = 1024 * 1024
 
 /** One member's rows in LevelDB. */
 export class Database implements Disk {
+  readonly #directory: string
   readonly #db: LevelDb
   /** Rows that wait for a synced batch. */
   #waiting: LevelBatch | undefined
@@ -39,15 +40,16 @@ export class Database implements Disk {
   /** Settles when every write so far has; rejects for good once one has failed. */
   #written: Promise<void> = Promise.resolve()
 
-  private constructor(db: LevelDb) {
+  private constructor(directory: string, db: LevelDb) {
+    this.#directory = directory
     this.#db = db
   }
 
   /**
    * Opens the database in `directory`, which is made (for this user only) when it does not exist.
    *
-   * @throws StoreError MUSTER_DATA_DIR_LOCKED, MUSTER_DATA_DIR_FOREIGN, MUSTER_DATA_DIR_UNUSABLE or
-   *   MUSTER_DATA_FORMAT_NEWER; each message is one sentence for the user.
+   * @throws StoreError MUSTER_DATA_DIR_LOCKED, MUSTER_DATA_DIR_FOREIGN, MUSTER_DATA_DIR_UNUSABLE,
+   *   MUSTER_DATA_DAMAGED or MUSTER_DATA_FORMAT_NEWER; each message is one sentence for the user.
    */
   static async open(directory: string): Promise<Database> {
     await prepareDirectory(directory)
@@ -64,16 +66,16 @@ export class Database implements Disk {
       await checkFormat(directory, db)
     } catch (error) {
       await db.close()
-      throw error
+      throw error instanceof StoreError ? error : openError(directory, error)
     }
-    return new Database(db)
+    return new Database(directory, db)
   }
 
   write(rows: readonly Row[], sync: boolean): Promise<void> {
     try {
       if (rows.length > 0) this.#add(rows)
     } catch (error) {
-      return Promise.reject(diskFailed('write to', error))
+      return Promise.reject(diskFailed(this.#directory, 'write to', error))
     }
     if (!sync && this.#waitingBytes <= WAITING_BYTES_MAX) return Promise.resolve()
     return this.#flush()
@@ -84,19 +86,19 @@ export class Database implements Disk {
     try {
       await this.#db.clear({ gte, lt })
     } catch (error) {
-      throw diskFailed('delete from', error)
+      throw diskFailed(this.#directory, 'delete from', error)
     }
   }
 
   view(): DiskView {
-    return new LevelView(this.#db)
+    return new LevelView(this.#directory, this.#db)
   }
 
   async get(key: Buffer): Promise<Buffer | undefined> {
     try {
       return await this.#db.get(key)
     } catch (error) {
-      throw diskFailed('read', error)
+      throw diskFailed(this.#directory, 'read', error)
     }
   }
 
@@ -134,7 +136,7 @@ export class Database implements Disk {
     // failed fails all behind it, so that nothing is kept beyond a gap.
     const writing = this.#written.then(() =>
       batch.write({ sync: true }).catch((error: unknown) => {
-        throw diskFailed('write to', error)
+        throw diskFailed(this.#directory, 'write to', error)
       }),
     )
     this.#written = writing
@@ -145,10 +147,12 @@ export class Database implements Disk {
 }
 
 class LevelView implements DiskView {
+  readonly #directory: string
   readonly #db: LevelDb
   readonly #snapshot: ReturnType<LevelDb['snapshot']>
 
-  constructor(db: LevelDb) {
+  constructor(directory: string, db: LevelDb) {
+    this.#directory = directory
     this.#db = db
     this.#snapshot = db.snapshot()
   }
@@ -169,7 +173,7 @@ class LevelView implements DiskView {
         await iterator.close()
       }
     } catch (error) {
-      throw diskFailed('read', error)
+      throw diskFailed(this.#directory, 'read', error)
     }
   }
 
@@ -212,7 +216,7 @@ async function checkFormat(directory: string, db: LevelDb): Promise<void> {
 }
 
 function openError(directory: string, error: unknown): StoreError {
-  const inner = error instanceof Error && error.cause instanceof Error ? error.cause : error
+  const inner = innermost(error)
   const code = inner instanceof Error && 'code' in inner ? inner.code : undefined
   if (code === 'LEVEL_LOCKED') {
     return new StoreError(
@@ -221,6 +225,7 @@ function openError(directory: string, error: unknown): StoreError {
       { cause: error },
     )
   }
+  if (isDamage(inner)) return damaged(directory, error)
   return new StoreError('MUSTER_DATA_DIR_UNUSABLE', `cannot open the data in "${directory}": ${reason(inner)}`, {
     cause: error,
   })
@@ -234,8 +239,30 @@ function foreign(directory: string, found: readonly string[]): StoreError {
   )
 }
 
-function diskFailed(what: string, error: unknown): StoreError {
+/** LevelDB maps table files into memory, and an empty one cannot be mapped: it says no more than that. */
+const EMPTY_TABLE = /\.(ldb|sst): Invalid argument$/
+
+function isDamage(error: unknown): boolean {
+  if (!(error instanceof Error)) return false
+  return ('code' in error && error.code === 'LEVEL_CORRUPTION') || EMPTY_TABLE.test(error.message)
+}
+
+function damaged(directory: string, error: unknown): StoreError {
+  return new StoreError(
+    'MUSTER_DATA_DAMAGED',
+    `cannot read the data in "${directory}": it is damaged (${reason(innermost(error))}); if the others are a majority, remove this member from the cluster and add it again with an empty data directory`,
+    { cause: error },
+  )
+}
+
+function diskFailed(directory: string, what: string, error: unknown): StoreError {
+  if (isDamage(innermost(error))) return damaged(directory, error)
   return new StoreError('MUSTER_DISK_FAILED', `cannot ${what} the data directory: ${reason(error)}`, { cause: error })
+}
+
+/** What LevelDB itself said, where its library has wrapped that. */
+function innermost(error: unknown): unknown {
+  return error instanceof Error && error.cause instanceof Error ? error.cause : error
 }
 
 function reason(error: unknown): string {

@@ -1,8 +1,8 @@
 /** The data directory: what can be wrong with it, and the sentence for it. */
-import { chmod, mkdir, readdir, stat, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, readdir, rm, stat, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Level } from 'level'
-import { expect, onTestFinished, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { Database } from '../../src/store/database.ts'
 import { FORMAT_KEY, type Row } from '../../src/store/rows.ts'
 import { scratchDir } from '../support/scratch.ts'
@@ -116,6 +116,56 @@ test('a damaged database is refused with a sentence', async () => {
   await expect(Database.open(directory)).rejects.toMatchObject({
     code: 'MUSTER_DATA_DIR_UNUSABLE',
     message: expect.stringContaining(`cannot open the data in "${directory}"`),
+  })
+})
+
+describe('a table file that is not what was written', () => {
+  const damages: Record<string, (path: string, size: number) => Promise<void>> = {
+    'cut to nothing': (path) => truncate(path, 0),
+    'cut to half': (path, size) => truncate(path, Math.floor(size / 2)),
+    'other bytes': (path, size) => writeFile(path, Buffer.alloc(size, 0xa5)),
+    missing: (path) => rm(path),
+  }
+
+  test.each(Object.keys(damages))('%s: the sentence names the data directory and what to do', async (which) => {
+    const directory = await scratchDir()
+    const disk = await open(directory)
+    await disk.write([row], true)
+    await disk.close()
+    // Opening again moves what the journal holds into a table.
+    await (await open(directory)).close()
+    const folder = join(directory, 'db')
+    for (const name of (await readdir(folder)).filter((file) => file.endsWith('.ldb'))) {
+      await damages[which]?.(join(folder, name), (await stat(join(folder, name))).size)
+    }
+    await expect(Database.open(directory)).rejects.toMatchObject({
+      name: 'StoreError',
+      code: 'MUSTER_DATA_DAMAGED',
+      message: expect.stringMatching(
+        new RegExp(`^cannot read the data in "${directory}": it is damaged .*add it again`),
+      ),
+    })
+  })
+
+  test('noticed only later: a read says the same', async () => {
+    const directory = await scratchDir()
+    const first = await open(directory)
+    await first.write([row], true)
+    await first.close()
+    const second = await open(directory)
+    await second.write([{ ...row, key: Buffer.from('xb') }], true)
+    await second.close()
+    await (await open(directory)).close()
+    const folder = join(directory, 'db')
+    const tables = (await readdir(folder)).filter((file) => file.endsWith('.ldb')).sort()
+    // The first holds the row of the format; what opening reads is there.
+    const last = join(folder, tables.at(-1) ?? '')
+    await writeFile(last, Buffer.alloc((await stat(last)).size, 0xa5))
+    const disk = await open(directory)
+    await expect(disk.get(Buffer.from('xb'))).rejects.toMatchObject({
+      code: 'MUSTER_DATA_DAMAGED',
+      message: expect.stringContaining(directory),
+    })
   })
 })
 
