@@ -9,6 +9,7 @@ import type { Duplex } from 'node:stream'
 import type { Logger } from 'pino'
 import type { Config } from './config/config.ts'
 import { packageVersion } from './config/version.ts'
+import { HTTP_LIMITS } from './http/limits.ts'
 import { HttpServer } from './http/server.ts'
 import { onceCaughtUp, onceVoting, votes } from './member/catch-up.ts'
 import { systemClock } from './member/clock.ts'
@@ -18,6 +19,7 @@ import { Leaving } from './member/leave.ts'
 import { listenAll } from './member/listen.ts'
 import { MemberChanges } from './member/member-changes.ts'
 import { memberPort } from './member/member-port.ts'
+import { openFilesMax, type Share, shareOpenFiles } from './member/open-files.ts'
 import { publishUntilKnown } from './member/publish.ts'
 import { replicaSettings, storeSettings, tickMsOf } from './member/settings.ts'
 import type { SkippedTime } from './member/skipped-time.ts'
@@ -79,13 +81,33 @@ const DRAIN_MS_MAX = 1500
  * port is taken, the name is missing in the initial cluster.
  */
 export async function startMember(config: Config, log: Logger, home: MemberHome = {}): Promise<Member> {
+  const share = shareFiles(config, log)
   const disk = await Database.open(resolve(config.dataDir))
   try {
-    return await startOn(disk, config, log, await openTls(config, log), home)
+    return await startOn(disk, config, log, await openTls(config, log), share, home)
   } catch (error) {
     await disk.close()
     throw error
   }
+}
+
+function shareFiles(config: Config, log: Logger): Share {
+  const filesMax = openFilesMax()
+  const share = shareOpenFiles({
+    filesMax,
+    clientConnections: config.maxConnections,
+    metricsConnections: config.listenMetricsUrls.length > 0 ? HTTP_LIMITS.metricsConnectionsMax : 0,
+    peerConnections: PEER_LIMITS.connectionsMax,
+    peerUrls: config.listenPeerUrls.length,
+  })
+  const { clientConnections: connectionsMax } = share
+  if (connectionsMax < config.maxConnections) {
+    log.warn(
+      { openFilesMax: filesMax, maxConnections: config.maxConnections, connectionsMax },
+      'fewer connections of clients are taken than --max-connections says, for this process may not have so many files open: raise "ulimit -n" (LimitNOFILE), or lower --max-connections',
+    )
+  }
+  return share
 }
 
 async function startOn(
@@ -93,6 +115,7 @@ async function startOn(
   config: Config,
   log: Logger,
   tls: MemberTls,
+  share: Share,
   { isEmbedded = false, time }: MemberHome,
 ): Promise<Member> {
   const storeOptions = storeSettings(config, disk)
@@ -136,7 +159,7 @@ async function startOn(
     log,
     clock: systemClock,
     random: Math.random,
-    limits: PEER_LIMITS,
+    limits: { ...PEER_LIMITS, connectionsMax: share.peerConnections },
     ...(tls.peer === undefined ? {} : { tls: tls.peer }),
   }
   const transport = new PeerTransport({
@@ -186,7 +209,8 @@ async function startOn(
     hostWhitelist: config.hostWhitelist,
     limits: {
       bodyBytesMax: config.maxRequestBytes,
-      connectionsMax: config.maxConnections,
+      connectionsMax: share.clientConnections,
+      metricsConnectionsMax: share.metricsConnections,
       watchersMax: config.maxWatchers,
       inFlightMax: config.maxRequestsInFlight,
     },

@@ -19,6 +19,8 @@ export interface HttpLimits {
   readonly keySegmentsMax: number
   /** Open connections of all listeners together. One more is closed at once. `connections.ts`. */
   readonly connectionsMax: number
+  /** The same for all listeners that serve metrics only. */
+  readonly metricsConnectionsMax: number
   /** Watches waiting or streaming. One more: error 300. `keys/watch.ts`. */
   readonly watchersMax: number
   /** Writes and quorum reads waiting for their answer. One more: error 300. `keys/routes.ts`. */
@@ -67,6 +69,7 @@ export const HTTP_LIMITS: HttpLimits = {
   keyBytesMax: 4096,
   keySegmentsMax: 256,
   connectionsMax: 20_000,
+  metricsConnectionsMax: 64,
   watchersMax: 100_000,
   inFlightMax: 20_000,
   locksMax: 10_000,

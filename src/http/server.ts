@@ -90,9 +90,15 @@ export class HttpServer {
       () => this.#closing !== undefined,
     )
     const listener = onlyHosts(options.hostWhitelist ?? [], front)
-    const parts = { limits: this.#limits, log, makeSecureServer: options.makeSecureServer }
+    const limits = this.#limits
+    const parts = { limits, log, makeSecureServer: options.makeSecureServer }
     this.#listeners = new Listeners({ ...parts, listener })
-    this.#metricsListeners = new Listeners({ ...parts, listener: metricsOnly(listener) })
+    this.#metricsListeners = new Listeners({
+      ...parts,
+      // Apart: whoever watches a member gets in also when clients have all of their connections.
+      limits: { ...limits, connectionsMax: limits.metricsConnectionsMax },
+      listener: metricsOnly(listener),
+    })
   }
 
   /**

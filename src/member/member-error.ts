@@ -8,6 +8,8 @@
 export type MemberErrorCode =
   /** A listener could not be had. */
   | 'MUSTER_LISTEN_FAILED'
+  /** This process may have too few files open to serve anybody. */
+  | 'MUSTER_FEW_OPEN_FILES'
   /** The cluster to be joined does not answer, or is not the one of the options. */
   | 'MUSTER_JOIN_FAILED'
   /** This member has been part of the cluster before, and its data are gone. */

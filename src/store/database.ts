@@ -28,6 +28,12 @@ const HARMLESS = /^(lost\+found|\..*)$/
 /** Rows that need no sync wait for a batch that does, up to so many bytes. */
 const WAITING_BYTES_MAX = 1024 * 1024
 
+/**
+ * Tables that LevelDB keeps at hand. It maps so many into memory and closes their files at once; with more it would keep files open,
+ * and the reserve of `member/open-files.ts` counts on it that it does not.
+ */
+const TABLES_MAX = 1000
+
 const ENTRIES_BYTES_DEFAULT = 1024 * 1024
 
 /** One member's rows in LevelDB. */
@@ -56,6 +62,7 @@ export class Database implements Disk {
     const db: LevelDb = new Level<Buffer, Buffer>(join(directory, FOLDER), {
       keyEncoding: 'buffer',
       valueEncoding: 'buffer',
+      maxOpenFiles: TABLES_MAX,
     })
     try {
       await db.open()
