@@ -209,6 +209,7 @@ async function startOn(
     hostWhitelist: config.hostWhitelist,
     limits: {
       bodyBytesMax: config.maxRequestBytes,
+      openFilesMax: share.filesMax,
       connectionsMax: share.clientConnections,
       metricsConnectionsMax: share.metricsConnections,
       watchersMax: config.maxWatchers,

@@ -8,6 +8,7 @@ import type { Logger } from 'pino'
 import type { Config, InitialMember } from './config/config.ts'
 import { resolvePeers } from './discovery/resolve.ts'
 import { listenAll } from './member/listen.ts'
+import { openFilesMax } from './member/open-files.ts'
 import { fetchListing } from './peer/listing.ts'
 import { readClusterFile, writeClusterFile } from './proxy/cluster-file.ts'
 import { ProxyServer } from './proxy/proxy-server.ts'
@@ -55,7 +56,11 @@ export async function startProxy(config: Config, log: Logger, members?: readonly
     list: async (url) => (await fetchListing(url, peer, LIST_MS_MAX)).members,
     remember,
     log,
-    limits: { bodyBytesMax: config.maxRequestBytes, connectionsMax: config.maxConnections },
+    limits: {
+      bodyBytesMax: config.maxRequestBytes,
+      connectionsMax: config.maxConnections,
+      openFilesMax: openFilesMax(),
+    },
     ...(config.cors.length === 0 ? {} : { cors: config.cors }),
     hostWhitelist: config.hostWhitelist,
     makeSecureServer: client?.createServer,

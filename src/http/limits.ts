@@ -19,7 +19,9 @@ export interface HttpLimits {
   readonly keySegmentsMax: number
   /** Open connections of all listeners together. One more is closed at once. `connections.ts`. */
   readonly connectionsMax: number
-  /** The same for all listeners that serve metrics only. */
+  /** Files that this process may have open. When a connection gets one of the last: a line in the log. `connections.ts`. */
+  readonly openFilesMax: number
+  /** The same as `connectionsMax` for all listeners that serve metrics only. */
   readonly metricsConnectionsMax: number
   /** Watches waiting or streaming. One more: error 300. `keys/watch.ts`. */
   readonly watchersMax: number
@@ -69,6 +71,7 @@ export const HTTP_LIMITS: HttpLimits = {
   keyBytesMax: 4096,
   keySegmentsMax: 256,
   connectionsMax: 20_000,
+  openFilesMax: Number.POSITIVE_INFINITY,
   metricsConnectionsMax: 64,
   watchersMax: 100_000,
   inFlightMax: 20_000,

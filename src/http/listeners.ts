@@ -50,7 +50,7 @@ export class Listeners {
     this.#listener = listener
     this.#limits = limits
     this.#log = log
-    this.#connections = new Connections(limits.connectionsMax, log)
+    this.#connections = new Connections(limits, log)
     this.#makeSecureServer = makeSecureServer
   }
 
@@ -142,6 +142,11 @@ export class Listeners {
     const server = isSecure ? this.#secureServer(options) : createServer(options, this.#listener)
     server.on('connection', (socket: Socket) => {
       if (!isSecondReading(socket) && !this.#inner.has(socket)) this.#connections.take(socket)
+    })
+    // Before it listens, whoever waits for that hears of it. Later it is a connection that could not be accepted, and with nobody to
+    // hear of it the process would end.
+    server.on('error', (error) => {
+      if (server.listening) this.#connections.failed(error)
     })
     logFailures(server, this.#log)
     attendUnreadable(server)

@@ -34,6 +34,8 @@ export interface Wanted {
 
 /** What is granted. */
 export interface Share {
+  /** As it was given. */
+  readonly filesMax: number
   readonly clientConnections: number
   readonly metricsConnections: number
   readonly peerConnections: number
@@ -60,7 +62,7 @@ export function shareOpenFiles(wanted: Wanted): Share {
       `cannot start: this process may have ${filesMax} files open, and a member needs ${needed} at the least; raise "ulimit -n" (LimitNOFILE)`,
     )
   }
-  return { clientConnections: clients, metricsConnections: metrics, peerConnections: peers }
+  return { filesMax, clientConnections: clients, metricsConnections: metrics, peerConnections: peers }
 }
 
 /**

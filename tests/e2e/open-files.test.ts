@@ -3,6 +3,8 @@ import { Agent, request } from 'node:http'
 import { connect, type Socket } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
 import { type Child, NODE } from '../support/child.ts'
+import { eventually } from '../support/eventually.ts'
+import { freePort } from '../support/free-port.ts'
 import { type MemberSpec, MUSTERD, memberArgs, planMembers } from '../support/member-process.ts'
 import { scratchDir, startChild } from '../support/scratch.ts'
 
@@ -59,6 +61,26 @@ test('more clients than it may have files: some are closed, writes go on, and on
   const output = child.stdout + child.stderr
   expect(output.match(/fewer connections of clients are taken than --max-connections says/g)).toHaveLength(1)
   expect(output).toMatch(/openFilesMax=512 maxConnections=20000 connectionsMax=\d+/)
+})
+
+test('a proxy without files for more clients says so, and serves again when there are', async () => {
+  const port = await freePort()
+  const words = ['--proxy', 'on', '--data-dir', await scratchDir(), '--listen-client-urls', `http://127.0.0.1:${port}`]
+  const nobody = `solo=http://127.0.0.1:${await freePort()}`
+  const start = ['-c', 'ulimit -n 64 && exec "$0" "$@"', NODE, MUSTERD, ...words, '--initial-cluster', nobody]
+  const child = startChild('sh', start)
+  await child.untilOutput(/^musterd is ready: /m)
+  const sockets = Array.from({ length: 100 }, () => connect(port, '127.0.0.1').on('error', () => {}))
+  onTestFinished(() => {
+    for (const socket of sockets) socket.destroy()
+  })
+  await child.untilOutput(/this process has all the files open that it may have: .*openFilesMax=64/)
+  for (const socket of sockets) socket.destroy()
+  await eventually('an answer', async () => {
+    const answer = await fetch(`http://127.0.0.1:${port}/v2/config/local/proxy`).catch(() => undefined)
+    return answer !== undefined
+  })
+  expect(child.exit).toBeUndefined()
 })
 
 test('so few files that nothing would be left for clients: it says how many it needs, and does not start', async () => {

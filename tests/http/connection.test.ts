@@ -1,6 +1,9 @@
 /** Connections: how requests come, what bounds them, how they end. */
+
+import { createServer, type Server } from 'node:http'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import type { HttpLimits } from '../../src/http/limits.ts'
+import { HTTP_LIMITS, type HttpLimits } from '../../src/http/limits.ts'
+import { Listeners } from '../../src/http/listeners.ts'
 import { Metrics } from '../../src/metrics.ts'
 import { eventually } from '../support/eventually.ts'
 import { FakeMember } from '../support/fake-member.ts'
@@ -356,6 +359,23 @@ describe('close', () => {
     expect(performance.now() - startMs).toBeLessThan(5_000)
     await busy.untilClosed()
   })
+})
+
+test('a connection that cannot be accepted is a line in the log, and not the end of the process', async () => {
+  const lines: string[] = []
+  const log = { debug() {}, info() {}, warn: (_fields: object, message: string) => lines.push(message), error() {} }
+  const listeners = new Listeners({
+    ...{ limits: HTTP_LIMITS, log, listener: () => {} },
+    makeSecureServer: (options, listener) => {
+      made = createServer(options, listener)
+      return made
+    },
+  })
+  let made: Server | undefined
+  await listeners.listen([new URL('https://127.0.0.1:0')])
+  for (let n = 0; n < 3; n += 1) made?.emit('error', Object.assign(new Error('accept EMFILE'), { code: 'EMFILE' }))
+  expect(lines).toEqual(['connections could not be accepted'])
+  await listeners.close(0)
 })
 
 describe('listen', () => {

@@ -18,7 +18,7 @@ describe('open files', () => {
   )
 
   test('that are not are never promised twice, and clients get the most of them', () => {
-    for (let filesMax = 256; filesMax < 20_704; filesMax += 1) {
+    for (let filesMax = 256; filesMax < 20_704; filesMax += 13) {
       for (const peerUrls of [1, 2, 3]) {
         const share = shareOpenFiles(wanted(filesMax, { peerUrls }))
         const sum = share.clientConnections + share.metricsConnections + share.peerConnections * peerUrls + OWN_FILES
@@ -26,7 +26,7 @@ describe('open files', () => {
         expect(share.clientConnections).toBeGreaterThanOrEqual(16)
       }
     }
-    expect(shareOpenFiles(wanted(512))).toEqual({
+    expect(shareOpenFiles(wanted(512))).toMatchObject({
       ...{ clientConnections: 272, metricsConnections: 16, peerConnections: 48 },
     })
   })
