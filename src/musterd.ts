@@ -73,6 +73,8 @@ export interface MemberHome {
 /** What a stopping member allows for the hand-over, and then for answers that are still awaited. Milliseconds. */
 const HAND_OVER_MS_MAX = 1500
 const DRAIN_MS_MAX = 1500
+/** With fewer connections than this part of what was asked for, somebody will be refused some day. */
+const FEW_CONNECTIONS_PART = 1 / 10
 
 /**
  * Starts one member. Clients are served once it is `ready`.
@@ -81,7 +83,7 @@ const DRAIN_MS_MAX = 1500
  * port is taken, the name is missing in the initial cluster.
  */
 export async function startMember(config: Config, log: Logger, home: MemberHome = {}): Promise<Member> {
-  const share = shareFiles(config, log)
+  const share = shareFiles(config)
   const disk = await Database.open(resolve(config.dataDir))
   try {
     return await startOn(disk, config, log, await openTls(config, log), share, home)
@@ -91,23 +93,28 @@ export async function startMember(config: Config, log: Logger, home: MemberHome 
   }
 }
 
-function shareFiles(config: Config, log: Logger): Share {
-  const filesMax = openFilesMax()
-  const share = shareOpenFiles({
-    filesMax,
+function shareFiles(config: Config): Share {
+  return shareOpenFiles({
+    filesMax: openFilesMax(),
     clientConnections: config.maxConnections,
     metricsConnections: config.listenMetricsUrls.length > 0 ? HTTP_LIMITS.metricsConnectionsMax : 0,
     peerConnections: PEER_LIMITS.connectionsMax,
     peerUrls: config.listenPeerUrls.length,
   })
-  const { clientConnections: connectionsMax } = share
-  if (connectionsMax < config.maxConnections) {
-    log.warn(
-      { openFilesMax: filesMax, maxConnections: config.maxConnections, connectionsMax },
-      'fewer connections of clients are taken than --max-connections says, for this process may not have so many files open: raise "ulimit -n" (LimitNOFILE), or lower --max-connections',
-    )
-  }
-  return share
+}
+
+/** Few enough to be met in earnest is a warning. */
+function tellShare(
+  { filesMax, clientConnections: connectionsMax }: Share,
+  { maxConnections }: Config,
+  log: Logger,
+): void {
+  if (connectionsMax >= maxConnections) return
+  const level = connectionsMax < maxConnections * FEW_CONNECTIONS_PART ? 'warn' : 'info'
+  log[level](
+    { openFilesMax: filesMax, maxConnections, connectionsMax },
+    'fewer connections of clients are accepted than --max-connections says, for this process may not have so many files open: raise "ulimit -n" (LimitNOFILE), or lower --max-connections',
+  )
 }
 
 async function startOn(
@@ -262,6 +269,7 @@ async function startOn(
     if (votes(replica)) publish()
     await listenAll(config.listenMetricsUrls, (url) => http.listenForMetrics([url]), log)
     await listenAll(config.listenClientUrls, (url) => http.listen([url]), log)
+    tellShare(share, config, log)
     publish()
     await new Promise<void>((voting) => onceVoting(replica, voting))
   })

@@ -59,7 +59,7 @@ test('more clients than it may have files: some are closed, writes go on, and on
   for (let at = 0; at < WRITES; at += 1) expect(await put(spec.clientPort, agent)).toBe(200)
   expect(child.exit).toBeUndefined()
   const output = child.stdout + child.stderr
-  expect(output.match(/fewer connections of clients are taken than --max-connections says/g)).toHaveLength(1)
+  expect(output.match(/fewer connections of clients are accepted than --max-connections says/g)).toHaveLength(1)
   expect(output).toMatch(/openFilesMax=512 maxConnections=20000 connectionsMax=\d+/)
 })
 
