@@ -9,7 +9,6 @@ import type { Duplex } from 'node:stream'
 import type { Logger } from 'pino'
 import type { Config } from './config/config.ts'
 import { packageVersion } from './config/version.ts'
-import { HTTP_LIMITS } from './http/limits.ts'
 import { HttpServer } from './http/server.ts'
 import { onceCaughtUp, onceVoting, votes } from './member/catch-up.ts'
 import { systemClock } from './member/clock.ts'
@@ -19,7 +18,7 @@ import { Leaving } from './member/leave.ts'
 import { listenAll } from './member/listen.ts'
 import { MemberChanges } from './member/member-changes.ts'
 import { memberPort } from './member/member-port.ts'
-import { openFilesMax, type Share, shareOpenFiles } from './member/open-files.ts'
+import { type Share, shareOf, tellShare } from './member/open-files.ts'
 import { publishUntilKnown } from './member/publish.ts'
 import { replicaSettings, storeSettings, tickMsOf } from './member/settings.ts'
 import type { SkippedTime } from './member/skipped-time.ts'
@@ -73,8 +72,6 @@ export interface MemberHome {
 /** What a stopping member allows for the hand-over, and then for answers that are still awaited. Milliseconds. */
 const HAND_OVER_MS_MAX = 1500
 const DRAIN_MS_MAX = 1500
-/** With fewer connections than this part of what was asked for, somebody will be refused some day. */
-const FEW_CONNECTIONS_PART = 1 / 10
 
 /**
  * Starts one member. Clients are served once it is `ready`.
@@ -83,7 +80,7 @@ const FEW_CONNECTIONS_PART = 1 / 10
  * port is taken, the name is missing in the initial cluster.
  */
 export async function startMember(config: Config, log: Logger, home: MemberHome = {}): Promise<Member> {
-  const share = shareFiles(config)
+  const share = shareOf(config)
   const disk = await Database.open(resolve(config.dataDir))
   try {
     return await startOn(disk, config, log, await openTls(config, log), share, home)
@@ -91,30 +88,6 @@ export async function startMember(config: Config, log: Logger, home: MemberHome 
     await disk.close()
     throw error
   }
-}
-
-function shareFiles(config: Config): Share {
-  return shareOpenFiles({
-    filesMax: openFilesMax(),
-    clientConnections: config.maxConnections,
-    metricsConnections: config.listenMetricsUrls.length > 0 ? HTTP_LIMITS.metricsConnectionsMax : 0,
-    peerConnections: PEER_LIMITS.connectionsMax,
-    peerUrls: config.listenPeerUrls.length,
-  })
-}
-
-/** Few enough to be met in earnest is a warning. */
-function tellShare(
-  { filesMax, clientConnections: connectionsMax }: Share,
-  { maxConnections }: Config,
-  log: Logger,
-): void {
-  if (connectionsMax >= maxConnections) return
-  const level = connectionsMax < maxConnections * FEW_CONNECTIONS_PART ? 'warn' : 'info'
-  log[level](
-    { openFilesMax: filesMax, maxConnections, connectionsMax },
-    'fewer connections of clients are accepted than --max-connections says, for this process may not have so many files open: raise "ulimit -n" (LimitNOFILE), or lower --max-connections',
-  )
 }
 
 async function startOn(

@@ -1,15 +1,17 @@
 /**
  * What a watch knows of the history that it follows, and whether a server still has that one.
  *
- * Owns: the furthest index that any answer has told, and whose cluster it was. Leaves to others: polling (poll), where to go on (watch).
+ * Owns: the furthest index that any answer has told, and whose cluster it was. Leaves to others: polling (poll), where to go on
+ * (watch).
  *
- * A store whose data were lost may come back under the same name: its cluster id follows from names, URLs and tokens, and is the same again,
- * but its index begins anew. A watch that waits for an index in its future would hear nothing for as long as that takes. A server that
+ * A store whose data were lost may come back under the same name: its cluster id follows from names, URLs and tokens, and is the
+ * same again, but its index begins anew. A watch that waits for an index in its future would hear nothing for as long as that takes. A server that
  * only lags shows a lower index as well; so whoever shows one is asked for a linearizable read, which is never older than anything that
  * was ever acknowledged.
  */
 import { ClientError } from './errors.ts'
-import type { Answer, Http } from './http.ts'
+import type { Http } from './http.ts'
+import type { PolledThere } from './poll.ts'
 import { keyTarget } from './target.ts'
 
 /** Where a cluster stands. */
@@ -20,6 +22,15 @@ export interface Position {
   readonly clusterId: string
 }
 
+/** Whether a server has the history that a watch follows. */
+export type Verdict =
+  | { readonly kind: 'same' }
+  /** It will have, as far as anybody can tell. */
+  | { readonly kind: 'lags' }
+  /** Nobody has it any more: the store has lost its data, or it is another cluster. `now` is where that stands. */
+  | { readonly kind: 'gone'; readonly now: Position }
+
+/** The history of one watch. */
 export class WatchedHistory {
   #index: number
   #clusterId: string
@@ -46,30 +57,26 @@ export class WatchedHistory {
     if (clusterId !== '') this.#clusterId = clusterId
   }
 
-  isOtherCluster({ clusterId }: Position): boolean {
-    return this.#clusterId !== '' && clusterId !== '' && clusterId !== this.#clusterId
-  }
-
-  /** Whether the server has not got so far: it lags, or has lost what it had. */
-  isBehind({ index }: Position): boolean {
-    return isShort(index, this.#index)
-  }
-
   /**
-   * Where the store stands now, if what it had is lost; undefined when the server only lags, or nobody can tell.
+   * What a poll that has ended says of this history. A server that has not come so far is not believed: a majority is asked.
    *
    * @throws ClientError that asking again may change: a majority does not answer; the signal's reason.
    */
-  async lost(http: Http, path: string, signal: AbortSignal | undefined): Promise<Position | undefined> {
-    let answer: Answer
+  async judge(polled: PolledThere, http: Http, path: string, signal: AbortSignal | undefined): Promise<Verdict> {
+    if (this.#isOther(polled)) return { kind: 'gone', now: polled }
+    if (polled.event !== undefined || !isShort(polled.index, this.#index)) return { kind: 'same' }
     try {
-      answer = await http.ask({ method: 'GET', target: keyTarget(path, { quorum: true }), signal })
+      const now = await http.ask({ method: 'GET', target: keyTarget(path, { quorum: true }), signal })
+      return this.#isOther(now) || isShort(now.index, this.#index) ? { kind: 'gone', now } : { kind: 'lags' }
     } catch (error) {
-      if (error instanceof ClientError && !error.retriable) return undefined
+      // Who may not read it cannot tell.
+      if (error instanceof ClientError && !error.retriable) return { kind: 'lags' }
       throw error
     }
-    const { index, clusterId } = answer
-    return this.isOtherCluster(answer) || this.isBehind(answer) ? { index, clusterId } : undefined
+  }
+
+  #isOther({ clusterId }: Position): boolean {
+    return this.#clusterId !== '' && clusterId !== '' && clusterId !== this.#clusterId
   }
 }
 

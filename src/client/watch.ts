@@ -10,7 +10,7 @@
 import { posix } from 'node:path'
 import { ApiError, ClientError } from './errors.ts'
 import { errorOf } from './failures.ts'
-import { type Position, WatchedHistory } from './history.ts'
+import { type Position, type Verdict, WatchedHistory } from './history.ts'
 import type { Http } from './http.ts'
 import type { EventJson } from './node.ts'
 import { checkMs } from './options.ts'
@@ -25,8 +25,8 @@ export interface WatchOptions {
   /** The first index wanted: one more than that of what you have read. 0 or none: what happens from now on. */
   readonly from?: number | undefined
   /**
-   * What you have read, instead of `from`: an answer of this client. Then it is noticed as well when that history is gone though nobody says
-   * so: the store came back without its data, or another cluster answers.
+   * What you have read, instead of `from`: an answer of this client. Then it is noticed as well when that history is gone though
+   * nobody says so: the store came back without its data, or another cluster answers.
    */
   readonly after?: Position | undefined
   /**
@@ -46,8 +46,8 @@ export interface WatchOptions {
 export type Watched =
   | { readonly kind: 'event'; readonly event: EventJson; readonly index: number }
   /**
-   * Events were lost: the history no longer reaches back, the store has lost its data, or another cluster answers under these addresses. What follows comes
-   * after `index`: read everything again, with `quorum`, so that what you read is not older.
+   * Events were lost: the history no longer reaches back, the store has lost its data, or another cluster answers under these
+   * addresses. What follows comes after `index`: read everything again, with `quorum`, so that what you read is not older.
    */
   | { readonly kind: 'resync'; readonly index: number }
 
@@ -71,7 +71,7 @@ export async function* watchKey(
   const onWaiting = onContact === undefined ? undefined : (): void => onContact(undefined)
   while (!isOver()) {
     let polled: PolledThere
-    let isGone: boolean
+    let verdict: Verdict
     const beganMs = performance.now()
     try {
       if (next === 0) {
@@ -82,11 +82,8 @@ export async function* watchKey(
       const knownIndex = lags ? 0 : history.index
       const asked = { recursive, waitIndex: next, pollMs: pace.pollMs, knownIndex, signal, onWaiting }
       polled = await pollOnce(http, full, asked)
-      const isBehind = polled.event === undefined && history.isBehind(polled) && !history.isOtherCluster(polled)
-      const lost = isBehind ? await history.lost(http, full, signal) : undefined
-      if (lost !== undefined) polled = { ...polled, ...lost }
-      isGone = lost !== undefined || history.isOtherCluster(polled)
-      lags = isBehind && lost === undefined
+      verdict = await history.judge(polled, http, full, signal)
+      lags = verdict.kind === 'lags'
       pace.polled(polled.index, beganMs)
     } catch (error) {
       if (isOver()) return
@@ -104,10 +101,10 @@ export async function* watchKey(
       if (isLost && !isOver()) yield { kind: 'resync', index: error.index }
       continue
     }
-    if (isGone) {
-      history.restart(polled)
-      next = polled.index + 1
-      yield { kind: 'resync', index: polled.index }
+    if (verdict.kind === 'gone') {
+      history.restart(verdict.now)
+      next = verdict.now.index + 1
+      yield { kind: 'resync', index: verdict.now.index }
       continue
     }
     history.note({ index: polled.event?.node.modifiedIndex ?? polled.index, clusterId: polled.clusterId })

@@ -6,7 +6,8 @@
 import { SkippedTime } from '../member/skipped-time.ts'
 
 /**
- * Time for keys, which goes on by itself and can be moved ahead. All servers of a cluster are given the same one. Clients keep to true time: a session whose key fell due hears of it with its next heartbeat.
+ * Time for keys, which goes on by itself and can be moved ahead. All servers of a cluster are given the same one. Clients keep to true
+ * time: a session whose key fell due hears of it with its next heartbeat.
  */
 export interface TestClock {
   /**

@@ -2,9 +2,13 @@
  * How the files that this process may have open are shared out, so that clients cannot take those that the store needs: LevelDB
  * ends for good when it cannot open its next log.
  *
- * Owns: reading the limit, the reserve, and what is left for connections. Leaves to others: holding to it (http, peer).
+ * Owns: reading the limit, the reserve, what is left for connections, and saying so. Leaves to others: holding to it (http, peer).
  */
 import { readFileSync } from 'node:fs'
+import type { Config } from '../config/config.ts'
+import { HTTP_LIMITS } from '../http/limits.ts'
+import { PEER_LIMITS } from '../peer/options.ts'
+import type { Log } from '../replica/ports.ts'
 import { MemberError } from './member-error.ts'
 
 /**
@@ -17,6 +21,8 @@ export const OWN_FILES = 128
 const PEER_PART = 1 / 4
 /** Connections at one peer port, at least: others dial in for a stream and for a snapshot. */
 const PEER_CONNECTIONS_MIN = 16
+/** With fewer than this part of what was asked for, somebody will be refused some day. */
+const FEW_CONNECTIONS_PART = 1 / 10
 /** With fewer for clients a member is of no use. */
 const CLIENT_CONNECTIONS_MIN = 16
 
@@ -39,6 +45,28 @@ export interface Share {
   readonly clientConnections: number
   readonly metricsConnections: number
   readonly peerConnections: number
+}
+
+/** For a member with these settings. @throws as `shareOpenFiles`. */
+export function shareOf(config: Config): Share {
+  return shareOpenFiles({
+    filesMax: openFilesMax(),
+    clientConnections: config.maxConnections,
+    metricsConnections: config.listenMetricsUrls.length > 0 ? HTTP_LIMITS.metricsConnectionsMax : 0,
+    peerConnections: PEER_LIMITS.connectionsMax,
+    peerUrls: config.listenPeerUrls.length,
+  })
+}
+
+/** Says that clients got less than was asked for; so little that it will be met is a warning. */
+export function tellShare(share: Share, { maxConnections }: Pick<Config, 'maxConnections'>, log: Log): void {
+  const { filesMax: openFilesMax, clientConnections: connectionsMax } = share
+  if (connectionsMax >= maxConnections) return
+  const level = connectionsMax < maxConnections * FEW_CONNECTIONS_PART ? 'warn' : 'info'
+  log[level](
+    { openFilesMax, maxConnections, connectionsMax },
+    'fewer connections of clients are accepted than --max-connections says, for this process may not have so many files open: raise "ulimit -n" (LimitNOFILE), or lower --max-connections',
+  )
 }
 
 /**

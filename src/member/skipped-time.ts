@@ -58,6 +58,7 @@ export class SkippedTime {
 
   async #pass(ms: number, signal: AbortSignal | undefined): Promise<void> {
     signal?.throwIfAborted()
+    this.#assertShared()
     // The furthest of each cluster: its followers know the clock as they last heard of it.
     const targetsMs = new Map<string, number>()
     for (const { clusterId, clockMs } of this.#members) {
@@ -67,8 +68,8 @@ export class SkippedTime {
     this.#aheadMs += ms
     const untilMs = systemClock.monotonicMs() + PASS_MS_MAX
     for (;;) {
+      this.#assertShared()
       const members = [...this.#members]
-      if (members.length === 0) throw new Error('time passes only while a server runs with this clock')
       if (members.every((member) => member.hasSeen(targetOf(member)))) return
       if (systemClock.monotonicMs() > untilMs) {
         throw new Error('not every server with this clock follows one leader: time did not pass for all of them')
@@ -78,6 +79,10 @@ export class SkippedTime {
         throw signal?.reason ?? error
       })
     }
+  }
+
+  #assertShared(): void {
+    if (this.#members.size === 0) throw new Error('time passes only while a server runs with this clock')
   }
 }
 

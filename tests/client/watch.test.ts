@@ -180,17 +180,20 @@ describe('a watch', () => {
 
   test('waits at a server that only lags, and loses nothing', async () => {
     let polls = 0
+    const left = Promise.withResolvers<void>()
     const odd = await startOdd((request, response) => {
       const from = waitIndexOf(request.url)
       if (from === undefined) return answer(response, 50, eventText('get', '/a', '2', 3))
       polls += 1
       response.writeHead(200, { 'x-etcd-index': '48' })
-      if (polls === 1) response.flushHeaders()
+      if (polls === 1) response.on('close', left.resolve).flushHeaders()
       else response.end(eventText('set', '/a', '1', 51))
     })
     const watch = clientOf([odd.url]).watch('/a', { after: { index: 50, clusterId: '' } })
     expect(await take(watch, 1)).toEqual(['set /a 51'])
     expect(odd.asked.map(waitOnly)).toEqual(['51', undefined, '51'])
+    // The poll that was given up holds no connection.
+    await left.promise
   })
 
   test.each([

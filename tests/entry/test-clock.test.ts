@@ -121,12 +121,14 @@ describe('time that a test lets pass', () => {
 
   test('does not pass without a server, by a number that is none, for a clock of another make, or after its signal', async () => {
     const clock = testClock()
-    await expect(clock.advance(1)).rejects.toThrow('only while a server runs')
+    await expect(clock.advance(DAY_MS)).rejects.toThrow('only while a server runs')
     await expect(startServer({ clock: { advance: async () => {} } })).rejects.toThrow(RangeError)
     const started = await server({ clock })
     for (const ms of [-1, 0.5, Number.NaN, 1e15]) await expect(clock.advance(ms)).rejects.toThrow(RangeError)
     await expect(clock.advance(1, { signal: AbortSignal.abort(new Error('enough')) })).rejects.toThrow('enough')
     await clock.advance(0)
+    const { node } = await started.client().set('/k', 'x', { ttl: 60 })
+    expect(Date.parse(node.expiration ?? '')).toBeLessThan(Date.now() + DAY_MS)
     await started.stop()
     await expect(clock.advance(1)).rejects.toThrow('only while a server runs')
   })

@@ -1,6 +1,6 @@
 /** Open files are shared out so that what a member needs is left, whatever clients do. */
 import { describe, expect, test } from 'vitest'
-import { OWN_FILES, openFilesMax, shareOpenFiles, type Wanted } from '../../src/member/open-files.ts'
+import { OWN_FILES, openFilesMax, shareOpenFiles, tellShare, type Wanted } from '../../src/member/open-files.ts'
 
 const wanted = (filesMax: number, more: Partial<Wanted> = {}): Wanted => ({
   ...{ filesMax, clientConnections: 20_000, metricsConnections: 64, peerConnections: 256, peerUrls: 2 },
@@ -41,6 +41,19 @@ describe('open files', () => {
       }),
     )
     expect(shareOpenFiles(wanted(192)).clientConnections).toBe(16)
+  })
+
+  test('that leave clients less are told of, and warned of where it will be met', () => {
+    const said = (filesMax: number): readonly string[] => {
+      const levels: string[] = []
+      const note = (level: string) => (): void => void levels.push(level)
+      const log = { debug: note('debug'), info: note('info'), warn: note('warn'), error: note('error') }
+      tellShare(shareOpenFiles(wanted(filesMax)), { maxConnections: 20_000 }, log)
+      return levels
+    }
+    expect(said(1_048_576)).toEqual([])
+    expect(said(20_000)).toEqual(['info'])
+    expect(said(1_024)).toEqual(['warn'])
   })
 
   test('are counted as the system counts them', () => {
