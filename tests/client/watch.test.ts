@@ -165,7 +165,14 @@ describe('a watch', () => {
       else response.writeHead(200, { 'x-etcd-index': '3', ...one }).flushHeaders()
     })
     const after = { index: 50, clusterId: 'one' }
-    expect(await take(clientOf([odd.url]).watch('/a', { after }), 3)).toEqual(['set /a 51', 'resync 4', 'set /a 5'])
+    let contacts = 0
+    const onContact = (): void => {
+      contacts += 1
+    }
+    const seen = await take(clientOf([odd.url]).watch('/a', { after, onContact }), 3)
+    expect(seen).toEqual(['set /a 51', 'resync 4', 'set /a 5'])
+    // Not at the server that has less: whoever waits there hears of nothing, and should not look well.
+    expect(contacts).toBe(2)
     expect(odd.asked.map(waitOnly)).toEqual(['51', '52', undefined, '5'])
     expect(odd.asked[2]).toContain('quorum=true')
   })

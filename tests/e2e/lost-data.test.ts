@@ -15,6 +15,11 @@ test('followers of a store that came back without its data read everything again
   const views = client.follow('/cfg')
   expect((await views.next()).value).toMatchObject({ fresh: true, index })
   const watch = client.watch('/cfg/a', { after: { index, clusterId } })
+  const candidate = client.election('/e').campaign('me')
+  while ((await candidate.next()).value?.state !== 'leader');
+  const leaders = client.election('/e').observe()
+  expect((await leaders.next()).value).toMatchObject({ value: 'me' })
+  const leaderless = leaders.next()
   const next = views.next()
   const seen = watch.next()
 
@@ -28,6 +33,9 @@ test('followers of a store that came back without its data read everything again
   const view = (await next).value
   expect(view).toMatchObject({ fresh: true })
   expect((await seen).value).toMatchObject({ kind: 'resync' })
+  expect(await leaderless).toEqual({ done: false, value: undefined })
+  await leaders.return()
+  await candidate.return()
   // What was written after the view was read comes as an event.
   while (!view?.nodes.has('/cfg/z')) await views.next()
   expect([...view.nodes.keys()].sort()).toEqual(['/cfg', '/cfg/z'])

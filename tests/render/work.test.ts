@@ -20,14 +20,18 @@ const SETTINGS: WorkSettings = {
   },
 }
 
-test('a change that settles while a retry is under way waits for it, and is looked at afterwards', async () => {
-  const text = '[template]\nsrc = "a"\ndest = "/nowhere/a"\nkeys = ["/a"]\nwait = "20ms:20s"'
-  const resource = parseResource('a.toml', text, {
+const RESOURCE = parseResource(
+  'a.toml',
+  '[template]\nsrc = "a"\ndest = "/nowhere/a"\nkeys = ["/a"]\nwait = "20ms:20s"',
+  {
     directory: '/nowhere',
     prefix: '',
     wait: undefined,
     hasCommand: false,
-  })
+  },
+)
+
+test('a change that settles while a retry is under way waits for it, and is looked at afterwards', async () => {
   const release = Promise.withResolvers<void>()
   let looks = 0
   let inside = 0
@@ -44,7 +48,7 @@ test('a change that settles while a retry is under way waits for it, and is look
       throw new Error('nobody may read it')
     },
   }
-  const work = new Work(resource, keys, SETTINGS)
+  const work = new Work(RESOURCE, keys, SETTINGS)
   work.change()
   await vi.advanceTimersByTimeAsync(20)
   expect(looks).toBe(1)
@@ -60,4 +64,21 @@ test('a change that settles while a retry is under way waits for it, and is look
   await vi.advanceTimersByTimeAsync(500)
   expect(looks).toBeGreaterThan(2)
   await work.stop()
+})
+
+test('one that was stopped asks for nothing more, whoever wants an attempt', async () => {
+  let asked = 0
+  const keys: Keys = {
+    async prepare() {
+      asked += 1
+    },
+    snapshots: () => undefined,
+  }
+  const work = new Work(RESOURCE, keys, SETTINGS)
+  expect(await work.attempt()).toBe(true)
+  await work.stop()
+  work.change()
+  expect(await work.attempt()).toBe(false)
+  await vi.advanceTimersByTimeAsync(1_000)
+  expect(asked).toBe(1)
 })
