@@ -21,8 +21,8 @@ export const OWN_FILES = 128
 const PEER_PART = 1 / 4
 /** Connections at one peer port, at least: others dial in for a stream and for a snapshot. */
 const PEER_CONNECTIONS_MIN = 16
-/** With fewer than this part of what was asked for, somebody will be refused some day. */
-const FEW_CONNECTIONS_PART = 1 / 10
+/** With fewer than this part of what was asked for, somebody should know. What is nearly all is news to nobody. */
+const FEW_CONNECTIONS_PART = 1 / 2
 /** With fewer for clients a member is of no use. */
 const CLIENT_CONNECTIONS_MIN = 16
 
@@ -58,12 +58,11 @@ export function shareOf(config: Config): Share {
   })
 }
 
-/** Says that clients got less than was asked for; so little that it will be met is a warning. */
+/** Warns when clients got much less than was asked for. */
 export function tellShare(share: Share, { maxConnections }: Pick<Config, 'maxConnections'>, log: Log): void {
   const { filesMax: openFilesMax, clientConnections: connectionsMax } = share
-  if (connectionsMax >= maxConnections) return
-  const level = connectionsMax < maxConnections * FEW_CONNECTIONS_PART ? 'warn' : 'info'
-  log[level](
+  if (connectionsMax >= maxConnections * FEW_CONNECTIONS_PART) return
+  log.warn(
     { openFilesMax, maxConnections, connectionsMax },
     'fewer connections of clients are accepted than --max-connections says, for this process may not have so many files open: raise "ulimit -n" (LimitNOFILE), or lower --max-connections',
   )

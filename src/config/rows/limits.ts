@@ -26,7 +26,7 @@ export const LIMIT_ROWS = {
     min: 1,
     max: 1_000_000,
     scope: 'member',
-    help: 'How many connections of clients may be open at once, over all listeners; one more is closed at once. Where the limit of open files (`ulimit -n`) leaves less, so many as it leaves; a line at start says so.',
+    help: 'How many connections of clients may be open at once, over all listeners; one more is closed at once. Where the limit of open files (`ulimit -n`) leaves less, so many as it leaves; less than half is a warning at start.',
   },
   maxWatchers: {
     flag: 'max-watchers',
